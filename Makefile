@@ -1,0 +1,46 @@
+# The commands of a checkout. Each first makes its own environment, or brings it up to date: see bootstrap.py.
+
+PYTHON ?= python3
+RUN = @$(PYTHON) bootstrap.py run
+TEST = @$(PYTHON) bootstrap.py test
+
+# Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
+PURE = server/gateway/protocol.py,server/gateway/codec_json.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py
+
+.PHONY: help run test lint format bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
+
+run: ## everything on this machine, with a demo clinic; says where to click
+	$(RUN) python -m server dev
+
+test: lint ## all checks: style, types, import rules, tests, coverage. PYTEST="-k word" adds options
+	$(TEST) coverage run -m pytest $(PYTEST)
+	$(TEST) coverage report
+	$(TEST) coverage report --include=$(PURE) --fail-under=100
+
+lint: ## style, types, and who may import whom
+	$(TEST) ruff check
+	$(TEST) ruff format --check
+	$(TEST) mypy
+	$(TEST) lint-imports
+
+format: ## rewrite the code in the one style
+	$(TEST) ruff check --fix
+	$(TEST) ruff format
+
+bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
+	$(TEST) python -m benchmarks $(BENCH)
+
+LOCK = uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+
+lock: ## pin the newest versions that pyproject.toml allows; needs uv
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --group embedded --no-deps -o embedded.lock
+
+clean: ## remove what was made here, but for the demo's data
+	rm -rf .venv .bootstrap.lock .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

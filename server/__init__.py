@@ -1,0 +1,19 @@
+"""Warmline's server: a real-time messaging server for clinics.
+
+One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
+applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
+
+    0  errors ids config                     nothing of ours
+    1  db bus crypto schema                  0
+    2  events audit                          0–1, never each other
+    3  people                                0–2
+    4  chat                                  0–3
+    7  operations                            0–4
+    8  api                                   0–7
+    8  gateway                               0–1 and its own ports: it knows no domain
+    9  app                                   all of server
+       cli, dev                              on top of it; workers stand beside and import 0–4
+
+Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
+gateway.connection, gateway.recovery, chat.policy.
+"""

@@ -1,0 +1,110 @@
+"""HTTP read off the operations: one route each, a bearer token in, JSON out, and OpenAPI 3.1 of the same table."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from server.api.openapi import document
+from server.errors import Invalid, Unauthorized, WarmlineError
+from server.ids import random_token
+from server.operations import OPERATIONS, Dispatcher, Operation
+from server.people.actors import UNKNOWN
+from server.people.tokens import Verifier
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 256 * 1024
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def routes(dispatcher: Dispatcher, verifier: Verifier) -> list[BaseRoute]:
+    """A route per operation, and the document that describes them."""
+    described = json.dumps(document(OPERATIONS)).encode()
+
+    async def openapi(_request: Request) -> Response:
+        return Response(described, media_type="application/json")
+
+    found: list[BaseRoute] = [Route("/api/openapi.json", openapi)]
+    for operation in OPERATIONS:
+        found.append(Route(operation.path, _endpoint(operation, dispatcher, verifier), methods=[operation.method]))
+    return found
+
+
+def _endpoint(
+    operation: Operation, dispatcher: Dispatcher, verifier: Verifier
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        request_id = random_token()
+        try:
+            identity, _expires = await verifier.verify(_bearer(request))
+            result = await dispatcher.call(identity, operation.name, await _params(request, operation), request_id)
+        except WarmlineError as error:
+            return refusal(error, request_id)
+        except Exception:
+            log.exception("operation %s failed, request %s", operation.name, request_id)
+            return refusal(
+                WarmlineError(
+                    "Something went wrong here. Try again; if it stays, give your administrator the request id."
+                ),
+                request_id,
+            )
+        return Response(result, media_type="application/json", headers=_HEADERS | {"X-Request-Id": request_id})
+
+    return endpoint
+
+
+def refusal(error: WarmlineError, request_id: str) -> Response:
+    """An error as HTTP carries it: the same code and words as over the WebSocket."""
+    body = {"code": error.code, "message": error.message, "temporary": error.temporary}
+    headers = _HEADERS | {"X-Request-Id": request_id}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": body, "request_id": request_id}, error.status, headers)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized(UNKNOWN)
+    return token.strip()
+
+
+async def _params(request: Request, operation: Operation) -> dict[str, Any]:
+    """Path, query and body as one set of parameters; the path wins, so that a body cannot say otherwise."""
+    params: dict[str, Any] = {}
+    if operation.method in ("POST", "PUT"):
+        params = _object(await _body(request))
+    else:
+        params = {name: _number(value) if name in _NUMBERS else value for name, value in request.query_params.items()}
+    return params | request.path_params
+
+
+_NUMBERS = {"limit", "before"}
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY:
+            raise Invalid(f"The request is larger than {MAX_BODY // 1024} KiB.")
+    return bytes(received)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise Invalid("The request's body is not JSON.") from None
+    if not isinstance(parsed, dict):
+        raise Invalid("The request's body is not a JSON object.")
+    return parsed

@@ -1,0 +1,51 @@
+"""The two pages and what they are made of. Nothing comes from elsewhere, and the browser is told to refuse it."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+WEB = Path(__file__).resolve().parent.parent / "web"
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def routes() -> list[BaseRoute]:
+    """The patient's page, the portal, their scripts and styles."""
+    return [
+        Route("/", _page("patient.html")),
+        Route("/portal", _page("portal.html")),
+        Mount("/static", _guarded(StaticFiles(directory=WEB / "static"))),
+    ]
+
+
+def _page(name: str):  # type: ignore[no-untyped-def]
+    async def page(_request: Request) -> Response:
+        return FileResponse(WEB / name, headers=_HEADERS)
+
+    return page
+
+
+def _guarded(files: StaticFiles):  # type: ignore[no-untyped-def]
+    extra = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await files(scope, receive, with_headers)
+
+    return app

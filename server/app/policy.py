@@ -1,0 +1,107 @@
+"""The gateway's Policy: tokens become people, membership becomes leave to listen, rpc becomes operations."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from server.app.log import ids as _ids
+from server.app.log import key
+from server.chat.batcher import NOT_FOUND
+from server.chat.channels import summaries
+from server.db import Database, translated
+from server.errors import NotFound, Unauthorized, WarmlineError
+from server.gateway.ports import Admission, Grant, Hint
+from server.ids import random_token
+from server.operations import Dispatcher
+from server.people import actors
+from server.people.actors import Identity
+from server.people.tokens import Verifier
+
+# Membership and top in one snapshot; opening a channel is an access, recorded in the same statement (domain.md §8).
+_GRANTS = """
+with granted as materialized (
+  select w.place, c.organization_id, c.id, c.patient_id, c.top_offset, m.id as member_id, m.person_kind, m.visible_from
+    from unnest($3::text[]) with ordinality as w (channel, place)
+    join channels c on (c.organization_id, c.id) = ($1, w.channel)
+    join memberships m on (m.organization_id, m.channel_id, m.person_id) = (c.organization_id, c.id, $2) and m.left_at is null
+    join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
+   where p.kind = 'patient' or p.status = 'active'
+), recorded as (
+  insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
+  select organization_id, $2, 'channel.open', patient_id, id, $4 from granted)
+select * from granted"""
+
+
+class ChatPolicy:
+    """See server.gateway.ports.Policy."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, verifier: Verifier) -> None:
+        self._database = database
+        self._dispatcher = dispatcher
+        self._verifier = verifier
+
+    async def connect(self, token: str | None) -> Admission:
+        """See Policy. The person is looked up, so that an archived team member's token opens nothing."""
+        if not token:
+            raise Unauthorized(actors.UNKNOWN)
+        identity, expires = await self._verifier.verify(token)
+        async with self._database.transaction() as tx:
+            await actors.load(tx, identity)
+        await self._database.keys.load(identity.organization_id)
+        ttl = max(1, expires - int(time.time()))
+        return Admission(identity, key(identity.organization_id, identity.person_id), f"#{identity.person_id}", ttl)
+
+    async def watched(self, identity: Identity) -> Sequence[str]:
+        """See Policy."""
+        rows = await self._database.fetch(
+            "select channel_id from memberships where (organization_id, person_id) = ($1, $2) and left_at is null",
+            identity.organization_id,
+            identity.person_id,
+        )
+        return [key(identity.organization_id, row["channel_id"]) for row in rows]
+
+    async def subscribe(self, identity: Identity, names: Sequence[str]) -> Sequence[Grant | WarmlineError]:
+        """See Policy."""
+        try:
+            rows = await self._database.fetch(
+                _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
+            )
+        except Exception as error:
+            known = translated(error)
+            raise known from error
+        found = {row["place"]: row for row in rows}
+        return [_grant(found[place]) if place in found else NotFound(NOT_FOUND) for place in range(1, len(names) + 1)]
+
+    async def rpc(self, identity: Identity, method: str, data: bytes) -> bytes:
+        """See Policy."""
+        return await self._dispatcher.call(identity, method, data or b"{}")
+
+    async def hints(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Hint]:
+        """See Policy."""
+        wanted = [(*_ids(person), _ids(channel)[1]) for person, channel in pairs]
+        found = {(row["person"], row["id"]): row for row in await summaries(self._database.fetch, wanted)}
+        facts = [(channel_id, found.get((person_id, channel_id))) for _, person_id, channel_id in wanted]
+        return [
+            Hint(person, channel, _fact(channel_id, row), row is not None)
+            for (person, channel), (channel_id, row) in zip(pairs, facts, strict=True)
+        ]
+
+
+def _clean(names: Sequence[str]) -> list[str]:
+    """Names as Postgres can take them: one that it cannot is nobody's channel."""
+    return ["" if "\0" in name else name for name in names]
+
+
+def _grant(row: Any) -> Grant:
+    audience = "staff" if row["person_kind"] == "team_member" else "patient"
+    return Grant(
+        key(row["organization_id"], row["id"]), row["member_id"], audience, row["visible_from"], row["top_offset"]
+    )
+
+
+def _fact(channel_id: str, row: dict[str, Any] | None) -> bytes:
+    fact: dict[str, Any] = {"type": "channel", "channel": channel_id, "member": row is not None}
+    if row is not None:
+        fact |= {name: row[name] for name in ("status", "unread", "read_offset", "top")}
+    return json.dumps(fact, separators=(",", ":")).encode()

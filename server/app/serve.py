@@ -1,0 +1,65 @@
+"""Runs one gateway process: HTTP and WebSocket on one port, under uvicorn and uvloop, until told to stop."""
+
+import asyncio
+import logging
+import socket
+
+import uvicorn
+
+from server import schema
+from server.app import Application
+from server.config import Settings
+from server.gateway.settings import SEND_BUFFER
+
+DRAIN_SECONDS = 3.0
+"""Over how long the connections are told to go elsewhere when the process stops, at most."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but its connections are told to come back (3001), spread over a moment, before it hangs up on them."""
+
+    def __init__(self, config: uvicorn.Config, application: Application) -> None:
+        super().__init__(config)
+        self._application = application
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._application.gateway.drain(DRAIN_SECONDS)
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        Misconfigured: the settings, the database or the port do not allow it.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # a line per connection is no news
+    asyncio.run(schema.check(settings.database_url))
+    application = Application(settings)
+    config = uvicorn.Config(
+        application.asgi,
+        loop="uvloop",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        **application.gateway.uvicorn_options(),
+    )
+    with _listener(settings) as listener:
+        _Server(config, application).run(sockets=[listener])
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by every connection: with the kernel's own size a reader that has stopped stays unnoticed for megabytes.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    listener.bind((settings.host, settings.port))
+    listener.listen(4096)
+    listener.setblocking(False)
+    return listener

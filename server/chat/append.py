@@ -1,0 +1,53 @@
+"""The one writer of the log, for verbs: an event appended in their own transaction, announced after its commit.
+
+The other caller of append_batch() is the batcher, for sends. Whoever appends here holds the channel's lock (server/locks.py).
+"""
+
+import json
+from typing import Any
+
+from server import events
+from server.db import Transaction
+from server.events import Event
+from server.ids import ChannelId, MessageId, OrganizationId
+
+CALL = "select * from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+
+
+async def append(
+    tx: Transaction,
+    organization_id: OrganizationId,
+    channel_id: ChannelId,
+    kind: str,
+    facts: dict[str, Any] | None = None,
+    *,
+    audience: str = "all",
+    message_id: MessageId | None = None,
+    target_offset: int | None = None,
+) -> Event:
+    """Append one event that is not a send.
+
+    Args:
+        kind: joined, left, opened, archived, unarchived, or revised (then with the message and its offset, whose new
+            revision the caller has written in this transaction).
+        facts: membership ids: opens, ends, by.
+        audience: all or staff.
+
+    Returns:
+        The event, with its offset.
+
+    Raises:
+        LookupError: no such channel, or its lock is not held: a mistake in the calling verb.
+    """
+    none = [None]
+    columns: tuple[list[Any], ...] = (
+        [organization_id], [channel_id], [kind], none, [message_id], none, none, none, none, [audience], [target_offset],
+        [json.dumps(facts) if facts else None],
+    )  # fmt: skip
+    [row] = await tx.rows(CALL, *columns)
+    if row["outcome"] != "ok":
+        raise LookupError(f"append: {row['outcome']}")
+    current = await events.epoch(tx)
+    event = await events.one(tx, current, organization_id, channel_id, row["log_offset"])
+    tx.announce(events.topic(organization_id, channel_id), events.encode(event))
+    return event

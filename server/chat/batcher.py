@@ -1,0 +1,279 @@
+"""The hot path: sends are gathered while the previous commit runs, and written as one batch in one round trip.
+
+There is no timer: a batch is whatever has queued meanwhile. Each channel has a lane that keeps its order; a channel that
+somebody else holds just now is left in its lane and tried again with a growing pause, for up to ten seconds, holding no
+connection, so that it stalls nobody.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+
+from server import events
+from server.chat import bodies
+from server.chat.append import CALL
+from server.db import Database, translated
+from server.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable, WarmlineError
+from server.events import Event, Words
+from server.ids import MessageId
+from server.people.actors import Identity
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 256
+FLUSHERS = 2
+"""Batches under way at once. A lane is in one of them only, so they never wait for each other and keep each channel's order."""
+PATIENCE_SECONDS = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+
+NOT_FOUND = "There is no such channel."
+REFUSALS: dict[str, WarmlineError] = {
+    "not_found": NotFound(NOT_FOUND),
+    "person_archived": Forbidden("You can read here, but no longer write."),
+    "channel_archived": Conflict("This channel is archived and takes no messages. Yours was not delivered."),
+    "nobody_left": Conflict("Nobody else is left in this channel. Your message was not delivered."),
+    "root_not_found": NotFound("reply_to: there is no such message to reply to."),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Send:
+    """One send on its way, encrypted under the id it will have."""
+
+    who: Identity
+    channel_id: str
+    client_id: str
+    text: str
+    reply_to: str | None
+    message_id: str
+    key_id: str
+    ciphertext: bytes
+    since: float
+    done: asyncio.Future[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The sends of one channel, in order, and when they may be tried."""
+
+    sends: deque[_Send] = field(default_factory=deque)
+    pause: float = 0.0
+    queued: bool = False
+
+
+class HasEpoch(Protocol):
+    """Whatever keeps the epoch up to date."""
+
+    @property
+    def epoch(self) -> str:
+        """The identity of this incarnation of the log."""
+        ...
+
+
+class Batcher:
+    """Writes all sends of this process. Started and stopped with it."""
+
+    def __init__(self, database: Database, publish: Callable[[str, bytes], None]) -> None:
+        self._database = database
+        self._keys = database.keys
+        self._publish = publish
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._ready: deque[tuple[str, str]] = deque()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._epoch: HasEpoch
+        self.batches = self.sends = self.busy = 0
+
+    async def start(self, epoch: "HasEpoch") -> None:
+        """Begin. `epoch` knows the log's present epoch, read again every second."""
+        self._epoch = epoch
+        self._tasks = [asyncio.create_task(self._run()) for _ in range(FLUSHERS)]
+
+    async def stop(self) -> None:
+        """Write what is queued, for at most two seconds, then end; the rest is told to try again."""
+        deadline = asyncio.get_running_loop().time() + 2
+        while self._lanes and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self._lanes.values():
+            for send in lane.sends:
+                _fail(send, Unavailable("The server is stopping. Try again."))
+
+    async def send(
+        self, who: Identity, channel_id: str, client_id: str, text: str, reply_to: str | None
+    ) -> dict[str, Any]:
+        """Write one message and return {message_id, offset, at} once it is committed.
+
+        A client_id seen before returns its first result, whatever has become of membership and channel meanwhile.
+
+        Raises:
+            Invalid: the text is none.
+            NotFound, Forbidden, Conflict: see REFUSALS; Conflict also for a client_id used with another message.
+            TooMany: somebody has held the channel for ten seconds.
+            Unavailable: the outcome is unknown; sending the same again is safe.
+        """
+        text = bodies.trimmed(text)
+        key = await self._keys.current(who.organization_id)
+        message_id = MessageId.new()
+        ciphertext = bodies.close(key, who.organization_id, channel_id, message_id, who.person_id, text)
+        loop = asyncio.get_running_loop()
+        send = _Send(
+            who,
+            channel_id,
+            client_id,
+            text,
+            reply_to,
+            message_id,
+            key.id,
+            ciphertext,
+            loop.time(),
+            loop.create_future(),
+        )
+        lane_key = (str(who.organization_id), channel_id)
+        lane = self._lanes.setdefault(lane_key, _Lane())
+        lane.sends.append(send)
+        if not lane.queued:
+            self._queue(lane_key, lane)
+        return await send.done
+
+    def _queue(self, lane_key: tuple[str, str], lane: _Lane) -> None:
+        lane.queued = True
+        self._ready.append(lane_key)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._ready:
+                lanes, batch = self._gather()
+                try:
+                    await self._write(batch)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    self._failed(batch, error)
+                for lane_key in lanes:
+                    self._settle(lane_key)
+
+    def _gather(self) -> tuple[list[tuple[str, str]], list[_Send]]:
+        """Take lanes until the batch is full; a lane's sends stay in it until they are answered."""
+        lanes: list[tuple[str, str]] = []
+        batch: list[_Send] = []
+        while self._ready and len(batch) < MAX_BATCH:
+            lane_key = self._ready.popleft()
+            sends = self._lanes[lane_key].sends
+            lanes.append(lane_key)
+            batch.extend(sends[place] for place in range(min(len(sends), MAX_BATCH - len(batch))))
+        return lanes, batch
+
+    def _settle(self, lane_key: tuple[str, str]) -> None:
+        """Drop the lane when it is empty; else queue it again, after a pause if its channel was held."""
+        lane = self._lanes[lane_key]
+        held = len(lane.sends) > 0 and not lane.sends[0].done.done() and lane.pause > 0
+        while lane.sends and lane.sends[0].done.done():
+            lane.sends.popleft()
+        if any(send.done.done() for send in lane.sends):
+            lane.sends = deque(send for send in lane.sends if not send.done.done())
+        if not lane.sends:
+            del self._lanes[lane_key]
+        elif held:
+            asyncio.get_running_loop().call_later(lane.pause, self._queue, lane_key, lane)
+        else:
+            self._queue(lane_key, lane)
+
+    async def _write(self, batch: list[_Send]) -> None:
+        none = [None] * len(batch)
+        columns: tuple[list[Any], ...] = (
+            [send.who.organization_id for send in batch], [send.channel_id for send in batch], ["message"] * len(batch),
+            [send.who.person_id for send in batch], [send.message_id for send in batch], [send.client_id for send in batch],
+            [send.reply_to for send in batch], [send.key_id for send in batch], [send.ciphertext for send in batch],
+            ["all"] * len(batch), none, none,
+        )  # fmt: skip
+        rows = await self._database.writes.fetch(CALL, *columns)
+        self.batches += 1
+        written = []
+        for row in rows:
+            send = batch[row["item"] - 1]
+            lane = self._lanes[str(send.who.organization_id), send.channel_id]
+            if row["outcome"] == "busy":
+                self._held(send, lane)
+                continue
+            lane.pause = 0.0
+            if row["outcome"] == "ok":
+                self.sends += 1
+                written.append(_event(self._epoch.epoch, send, row))
+                _answer(send, row)
+            elif row["outcome"] == "seen":
+                await self._repeat(send, row)
+            else:
+                _fail(send, REFUSALS[row["outcome"]])
+        # The senders' replies leave first: what awaits a future runs before what is scheduled after its result.
+        asyncio.get_running_loop().call_soon(self._announce, sorted(written, key=lambda event: event.offset))
+
+    def _announce(self, written: list[Event]) -> None:
+        for event in written:
+            self._publish(events.topic(event.organization_id, event.channel_id), events.encode(event))
+
+    def _held(self, send: _Send, lane: _Lane) -> None:
+        self.busy += 1
+        lane.pause = min(max(lane.pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        if asyncio.get_running_loop().time() - send.since > PATIENCE_SECONDS:
+            _fail(send, TooMany("This channel is being changed just now. Try again."))
+
+    async def _repeat(self, send: _Send, row: asyncpg.Record) -> None:
+        """Answer a client_id that was seen: with its first result if it is the same message, else with a refusal."""
+        try:
+            key = await self._keys.get(send.who.organization_id, row["key_id"])
+            words = Words(
+                row["message_id"], row["log_offset"], row["created_at"], row["author_id"], row["reply_to"], None, 1, False,
+                send.who.person_id, row["key_id"], row["ciphertext"],
+            )  # fmt: skip
+            first = bodies.open_with(key, send.who.organization_id, send.channel_id, words)
+        except WarmlineError as error:
+            return _fail(send, error)
+        if (first, row["reply_to"]) != (send.text, send.reply_to):
+            return _fail(
+                send,
+                Conflict("client_id: you have used it here for another message. Give every new message a new one."),
+            )
+        return _answer(send, row)
+
+    def _failed(self, batch: list[_Send], error: Exception) -> None:
+        """The statement failed as a whole: nobody can tell what was committed, and the same client_id finds out."""
+        log.error("a batch of %d sends failed: %s", len(batch), type(error).__name__)
+        known = translated(error)
+        for send in batch:
+            _fail(
+                send,
+                known
+                if isinstance(known, WarmlineError)
+                else Unavailable("The message could not be written. Try again."),
+            )
+
+
+def _answer(send: _Send, row: asyncpg.Record) -> None:
+    if not send.done.done():
+        send.done.set_result({"message_id": row["message_id"], "offset": row["log_offset"], "at": row["created_at"]})
+
+
+def _fail(send: _Send, error: WarmlineError) -> None:
+    if not send.done.done():
+        send.done.set_exception(type(error)(error.message))
+
+
+def _event(epoch: str, send: _Send, row: asyncpg.Record) -> Event:
+    words = Words(
+        send.message_id, row["log_offset"], row["created_at"], row["author_id"], send.reply_to, row["root_offset"], 1, False,
+        send.who.person_id, send.key_id, send.ciphertext,
+    )  # fmt: skip
+    return Event(
+        epoch, send.who.organization_id, send.channel_id, row["log_offset"], "message", row["created_at"], words=words
+    )

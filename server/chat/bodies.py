@@ -1,0 +1,66 @@
+"""Message bodies: what is a body, and how it is closed and opened."""
+
+from server.crypto import DataKey, KeyRing, associated, seal, unseal
+from server.errors import Invalid
+from server.events import Words
+
+MAX_CODE_POINTS = 8000
+
+
+def trimmed(text: str) -> str:
+    """The body as it is kept: 1 to 8,000 code points after trimming (domain.md §3).
+
+    Raises:
+        Invalid: empty, too long, or with NUL or a lone surrogate in it.
+    """
+    text = text.strip()
+    if not text:
+        raise Invalid("text: the message is empty. Write something.")
+    if len(text) > MAX_CODE_POINTS:
+        raise Invalid(
+            f"text: the message has {len(text)} characters; {MAX_CODE_POINTS} is the most. Split it into several."
+        )
+    if "\0" in text:
+        raise Invalid("text: the message holds a NUL character. Remove it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Invalid("text: the message holds half of a character (a lone surrogate). Remove it.") from None
+    return text
+
+
+def _place(
+    organization_id: str, channel_id: str, message_id: str, author_person_id: str, revision: int, key_id: str
+) -> bytes:
+    # The author is the person, not the membership: the person is known before the send is judged, so a send never has
+    # to be encrypted twice because its membership changed meanwhile.
+    return associated(
+        organization_id, "message_revisions", "ciphertext", message_id, channel_id, author_person_id, revision, key_id
+    )
+
+
+def close(
+    key: DataKey,
+    organization_id: str,
+    channel_id: str,
+    message_id: str,
+    author_person_id: str,
+    text: str,
+    revision: int = 1,
+) -> bytes:
+    """Encrypt one revision of a body for the one place it belongs to."""
+    return seal(
+        key.cipher, text.encode(), _place(organization_id, channel_id, message_id, author_person_id, revision, key.id)
+    )
+
+
+def open_with(key: DataKey, organization_id: str, channel_id: str, words: Words) -> str:
+    """The text of a revision. Raises Unavailable when it does not open where it stands."""
+    place = _place(organization_id, channel_id, words.message_id, words.author_person_id, words.revision, words.key_id)
+    return unseal(key.cipher, words.ciphertext, place).decode()
+
+
+async def load_keys(keys: KeyRing, organization_id: str, every: list[Words]) -> None:
+    """Make sure that the keys of these words are known, so that opening them needs no waiting."""
+    for key_id in {words.key_id for words in every}:
+        await keys.get(organization_id, key_id)

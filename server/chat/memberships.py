@@ -1,0 +1,108 @@
+"""Memberships: adding somebody to a channel, and ending a membership. Both are events in the channel's own log."""
+
+from pydantic import BaseModel
+
+from server.chat import policy
+from server.chat.append import append
+from server.chat.channels import end, join, mine, tell
+from server.db import Transaction, explain
+from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.ids import ChannelId, MembershipId, PersonId
+from server.locks import lock
+from server.people.actors import Actor
+from server.people.models import Person
+
+explain(
+    "patient_channel_has_staff",
+    Conflict(
+        "A channel with a patient in it needs at least one active team member. Add a colleague first, then do this again."
+    ),
+)
+explain("memberships_once_at_a_time", Conflict("This person is in the channel already."))
+
+
+class AddMember(BaseModel):
+    """Add somebody to a channel."""
+
+    channel_id: ChannelId
+    person_id: PersonId
+
+
+class Added(BaseModel):
+    """Their new membership, and where in the log it begins."""
+
+    member_id: MembershipId
+    offset: int
+
+
+class RemoveMember(BaseModel):
+    """End a membership: somebody else's, or one's own, which is leaving."""
+
+    channel_id: ChannelId
+    member_id: MembershipId
+
+
+class Removed(BaseModel):
+    """Where in the log it ended: nothing from there on reaches them."""
+
+    offset: int
+
+
+async def add(tx: Transaction, actor: Actor, params: AddMember) -> Added:
+    """Add a person to a channel that the actor is in.
+
+    A team member sees the whole history; a patient, what comes from now on (domain.md §2, what one sees).
+
+    Raises:
+        NotFound: not the actor's channel.
+        Forbidden: this kind of channel takes nobody else, or takes a permission.
+        Invalid: no such person. Conflict: archived, or in the channel already.
+    """
+    await lock(tx, actor.organization_id, people=[params.person_id], channels=[params.channel_id])
+    channel = await mine(tx, actor, params.channel_id)
+    kind: policy.PersonKind = "patient" if params.person_id.startswith("pa_") else "team_member"
+    actor.require_staff()
+    if refusal := policy.may_add(channel["kind"], "messaging.manage" in actor.permissions, kind):
+        raise Forbidden(refusal)
+    person = await tx.session.get(Person, (actor.organization_id, params.person_id))
+    if person is None:
+        raise Invalid("person_id: there is no such person.")
+    if person.status != "active":
+        raise Conflict("An archived person cannot join a channel. Unarchive them first, or add somebody else.")
+    membership_id = MembershipId.new()
+    facts = {"opens": [membership_id], "by": channel["member_id"]}
+    event = await append(tx, actor.organization_id, params.channel_id, "joined", facts)
+    floor = event.offset if kind == "patient" else 1
+    join(tx, event, channel["kind"], params.person_id, membership_id, visible_from=floor, source="manual")
+    await tx.session.flush()
+    return Added(member_id=membership_id, offset=event.offset)
+
+
+async def remove(tx: Transaction, actor: Actor, params: RemoveMember) -> Removed:
+    """End a membership in a channel that the actor is in.
+
+    Raises:
+        NotFound: not the actor's channel, or nobody of that id is in it now.
+        Forbidden: domain.md §2 says who may remove whom.
+        Conflict: the last active team member of a channel with a patient in it.
+    """
+    await lock(tx, actor.organization_id, channels=[params.channel_id])
+    channel = await mine(tx, actor, params.channel_id)
+    rows = await tx.rows(
+        """select person_id, person_kind from memberships
+            where (organization_id, channel_id, id) = ($1, $2, $3) and left_at is null""",
+        actor.organization_id,
+        params.channel_id,
+        params.member_id,
+    )
+    if not rows:
+        raise NotFound("There is no such member in this channel.")
+    oneself = rows[0]["person_id"] == actor.person_id
+    manages = "messaging.manage" in actor.permissions
+    if refusal := policy.may_remove(channel["kind"], manages, oneself, rows[0]["person_kind"]):
+        raise Forbidden(refusal)
+    facts = {"ends": [params.member_id], "by": channel["member_id"]}
+    event = await append(tx, actor.organization_id, params.channel_id, "left", facts)
+    await end(tx, event, params.member_id)
+    tell(tx, actor.organization_id, params.channel_id, rows[0]["person_id"])
+    return Removed(offset=event.offset)

@@ -1,0 +1,70 @@
+"""What goes over the wire about events and messages: always the complete current shape (design.md, life of a message).
+
+A message names its author's membership, an id that exists in this one channel only; names come from the directory, which
+has a shape per audience. So no publication holds a name, and one frame serves everybody of an audience.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from server.chat import bodies
+from server.crypto import KeyRing
+from server.errors import Unavailable
+from server.events import Event
+
+VOID = b'{"type":"void"}'
+"""Stands at the offset of an event that a viewer may not see, so that offsets stay without a gap."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def when(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def item(event: Event, keys: KeyRing) -> dict[str, Any]:
+    """An event as its readers get it: the message it is about, whole, or who came, went, closed or opened the channel.
+
+    The keys must be loaded (bodies.load_keys). Raises Unavailable when one is not.
+    """
+    if event.words is not None:
+        return _message(event, keys)
+    shape: dict[str, Any] = {"type": event.kind, "offset": event.offset, "at": when(event.at)}
+    shape["members"] = [*event.facts.get("opens", ()), *event.facts.get("ends", ())]
+    if event.facts.get("by"):
+        shape["by"] = event.facts["by"]
+    return shape
+
+
+def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
+    words = event.words
+    assert words is not None
+    shape: dict[str, Any] = {
+        "type": "message",
+        "id": words.message_id,
+        "offset": words.offset,
+        "revision": words.revision,
+        "author": words.author_id,
+        "at": when(words.at),
+    }
+    if words.reply_to is not None:
+        shape["reply_to"] = {"id": words.reply_to, "offset": words.root_offset}
+    if words.deleted:
+        return shape | {"deleted": True}
+    key = keys.known(event.organization_id, words.key_id)
+    if key is None:
+        raise Unavailable("A key is not loaded yet. Try again.")
+    shape["text"] = bodies.open_with(key, event.organization_id, event.channel_id, words)
+    return shape | ({"edited": True} if words.revision > 1 else {})
+
+
+def publication(event: Event, audience: str, keys: KeyRing) -> bytes:
+    """An event as JSON for one audience ("staff" or "patient")."""
+    if event.kind != "seen":
+        return _encode(item(event, keys))
+    # Who has seen it is for staff; patients learn that the team has (domain.md §3).
+    seen = {"type": "seen", "offset": event.facts["offset"]}
+    return _encode(seen | ({"member": event.facts["by"]} if audience == "staff" else {}))

@@ -1,0 +1,80 @@
+"""Frozen settings from the environment. A wrong one stops the start, with its name and the fix.
+
+Every setting is documented on its field; `docs/operations.md` reads them off this class.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from server.errors import Misconfigured
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """What a process is told from outside. Names without a prefix are those that hosting platforms set."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, populate_by_name=True, extra="ignore")
+
+    database_url: str = Field(validation_alias="DATABASE_URL")
+    """postgresql://… of a login that is a member of the role warmline_app (and, for `schema apply`, owns the database)."""
+    redis_url: str = Field(validation_alias="REDIS_URL")
+    """redis://… or rediss://… ; holds nothing that must last."""
+    host: str = Field("127.0.0.1", validation_alias="HOST")
+    """The address to listen on; TLS ends at a proxy in front."""
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")
+    """The one port for HTTP and WebSocket."""
+    profile: Literal["production", "dev"] = Field("production", validation_alias="WARMLINE_PROFILE")
+    """`dev` adds the development issuer, and refuses to leave loopback."""
+    master_key_file: Path = Field(validation_alias="WARMLINE_MASTER_KEY_FILE")
+    """32 random bytes in base64: wraps the organisations' keys. Back it up apart from the database."""
+    token_issuer: str = Field(validation_alias="WARMLINE_TOKEN_ISSUER")
+    """The `iss` that tokens must carry."""
+    token_audience: str = Field("warmline", validation_alias="WARMLINE_TOKEN_AUDIENCE")
+    """The `aud` that tokens must carry."""
+    token_keys_file: Path = Field(validation_alias="WARMLINE_TOKEN_KEYS_FILE")
+    """The issuer's public keys as a JWKS (ES256 or RS256)."""
+    dev_key_file: Path | None = Field(None, validation_alias="WARMLINE_DEV_KEY_FILE")
+    """The development issuer's private key (JWK); only in profile `dev`."""
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="WARMLINE_ALLOWED_ORIGINS")
+    """Origins whose pages may open a WebSocket, comma-separated, scheme and port included; matched exactly."""
+    pool_size: int = Field(8, ge=1, le=200, validation_alias="WARMLINE_POOL_SIZE")
+    """Database connections per process for operations; reads of the log and sends have a few of their own."""
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _dev_stays_home(self) -> "Settings":
+        if self.dev_key_file and self.profile != "dev":
+            raise ValueError(
+                "WARMLINE_DEV_KEY_FILE: the development issuer runs in WARMLINE_PROFILE=dev only; unset it"
+            )
+        if self.profile == "dev" and self.host not in LOOPBACK:
+            raise ValueError(f"HOST: profile dev listens on loopback only, not on {self.host}; unset HOST")
+        return self
+
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """The allow-list of the handshake; in profile dev the server's own two names are in it."""
+        own = {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost")} if self.profile == "dev" else set()
+        return frozenset(own | set(self.allowed_origins))
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        Misconfigured: one line per wrong or missing setting, naming it and what it takes; values are not repeated.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as wrong:
+        lines = [f"{error['loc'][-1]}: {error['msg']}" if error["loc"] else error["msg"] for error in wrong.errors()]
+        raise Misconfigured("\n".join(lines)) from None

@@ -1,0 +1,140 @@
+"""Envelope encryption: bodies under an organisation's data key, data keys under a master key kept outside the database.
+
+AES-256-GCM with a fresh random 96-bit nonce (fewer than 2^32 records per data key). A record is `version | nonce |
+ciphertext and tag`; which key closed it stands beside it in the row and in the associated data, together with everything
+that says where the record belongs, so that a ciphertext moved to another row, column or organisation does not open.
+"""
+
+import base64
+import binascii
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from server.errors import Misconfigured, Unavailable
+from server.ids import KeyId, random_bytes
+
+_VERSION = b"\x01"
+_NONCE = 12
+_CURRENT_SECONDS = 60
+
+
+def associated(*parts: str | int) -> bytes:
+    """Associated data from its parts, each length-prefixed, so that no two lists of parts give the same bytes."""
+    encoded = [str(part).encode() for part in parts]
+    return b"".join(len(part).to_bytes(4) + part for part in encoded)
+
+
+def seal(key: AESGCM, plain: bytes, bound_to: bytes) -> bytes:
+    """Close a record."""
+    nonce = random_bytes(_NONCE)
+    return _VERSION + nonce + key.encrypt(nonce, plain, bound_to)
+
+
+def unseal(key: AESGCM, record: bytes, bound_to: bytes) -> bytes:
+    """Open a record. Raises Unavailable when it was not closed by this key for this place: damage, not a user's mistake."""
+    if record[:1] != _VERSION:
+        raise Unavailable("A stored record has an unknown format. Tell your administrator.")
+    try:
+        return key.decrypt(record[1 : 1 + _NONCE], record[1 + _NONCE :], bound_to)
+    except InvalidTag:
+        raise Unavailable("A stored record does not open where it stands. Tell your administrator.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """An organisation's key, unwrapped."""
+
+    id: str
+    cipher: AESGCM
+
+
+class MasterKey:
+    """Wraps and unwraps data keys."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._cipher = AESGCM(raw)
+
+    @classmethod
+    def read(cls, path: Path) -> "MasterKey":
+        """Read the master key. Raises Misconfigured with the fix."""
+        try:
+            raw = base64.b64decode(path.read_text().strip(), validate=True)
+        except (OSError, ValueError, binascii.Error) as wrong:
+            raise Misconfigured(
+                f"WARMLINE_MASTER_KEY_FILE: {path.name} cannot be read as base64 ({type(wrong).__name__})"
+            ) from None
+        if len(raw) != 32:
+            raise Misconfigured(f"WARMLINE_MASTER_KEY_FILE: {path.name} holds {len(raw)} bytes; it takes 32 in base64")
+        return cls(raw)
+
+    def make(self, organization_id: str) -> tuple[KeyId, bytes]:
+        """A new data key: its id, and itself wrapped."""
+        key_id = KeyId.new()
+        return key_id, seal(self._cipher, random_bytes(32), self._place(organization_id, key_id))
+
+    def unwrap(self, organization_id: str, key_id: str, wrapped: bytes) -> DataKey:
+        """The data key. Raises Unavailable when another master key wrapped it."""
+        return DataKey(key_id, AESGCM(unseal(self._cipher, wrapped, self._place(organization_id, key_id))))
+
+    @staticmethod
+    def _place(organization_id: str, key_id: str) -> bytes:
+        return associated(organization_id, "organization_keys", "wrapped", key_id, "", "", 0, "master")
+
+
+class Reader(Protocol):
+    """What the key ring reads with."""
+
+    async def fetch(self, query: str, /, *args: Any) -> Sequence[Any]:
+        """Run a query, give its rows."""
+        ...
+
+
+class KeyRing:
+    """The data keys of all organisations this process works for, unwrapped, in memory only."""
+
+    def __init__(self, master: MasterKey, database: "Reader") -> None:
+        self._master = master
+        self._database = database
+        self._keys: dict[tuple[str, str], DataKey] = {}
+        self._current: dict[str, tuple[float, DataKey]] = {}
+
+    def known(self, organization_id: str, key_id: str) -> DataKey | None:
+        """A key that was loaded before."""
+        return self._keys.get((organization_id, key_id))
+
+    async def get(self, organization_id: str, key_id: str) -> DataKey:
+        """The key a record names. Raises Unavailable when there is none."""
+        if (organization_id, key_id) not in self._keys:
+            await self.load(organization_id)
+        try:
+            return self._keys[organization_id, key_id]
+        except KeyError:
+            raise Unavailable("A stored record names a key that is not there. Tell your administrator.") from None
+
+    async def current(self, organization_id: str) -> DataKey:
+        """The key to close new records with; looked up again once a minute, so that a rotation needs no restart."""
+        read_at, key = self._current.get(organization_id, (0.0, None))
+        if key is None or time.monotonic() - read_at > _CURRENT_SECONDS:
+            await self.load(organization_id)
+            read_at, key = self._current[organization_id]
+        return key
+
+    async def load(self, organization_id: str) -> None:
+        """Read all keys of an organisation. Raises Unavailable when it has none."""
+        rows = await self._database.fetch(
+            "select id, wrapped, retired_at from organization_keys where organization_id = $1", organization_id
+        )
+        for row in rows:
+            key = self._keys.get((organization_id, row["id"]))
+            key = key or self._master.unwrap(organization_id, row["id"], row["wrapped"])
+            self._keys[organization_id, row["id"]] = key
+            if row["retired_at"] is None:
+                self._current[organization_id] = (time.monotonic(), key)
+        if organization_id not in self._current:
+            raise Unavailable("This organisation has no current key. Tell your administrator.")

@@ -1,0 +1,152 @@
+"""Postgres: transactions for the verbs, and a few plain connections for the two hot paths (sends, reads of the log).
+
+One transaction per request or job, committed here at the edge and nowhere else; what is to be announced goes out after
+the commit, so that nothing is announced that is not so. Everything runs as the role warmline_app, whatever login was used.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import ForeignKeyConstraint
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from server.crypto import KeyRing, MasterKey
+from server.errors import TooMany, Unavailable, WarmlineError
+
+TRANSACTION_SECONDS = 10
+"""No transaction lasts longer: what looks back for commits looks back further than this."""
+
+_SESSION = {
+    "role": "warmline_app",
+    "application_name": "warmline",
+    "timezone": "UTC",
+    "lock_timeout": "5s",
+    "statement_timeout": "9s",
+    "transaction_timeout": f"{TRANSACTION_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
+    "jit": "off",
+}
+# The batch statement joins a handful of items with large tables, by key, always: a plan made while the tables were
+# empty must not become a scan once they are full.
+_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+_explained: dict[str, WarmlineError] = {}
+
+
+def reference(columns: str, table: str, remote: str) -> ForeignKeyConstraint:
+    """A composite reference of a table class: its columns, the table they point into, and the columns there."""
+    return ForeignKeyConstraint(columns.split(), [f"{table}.{column}" for column in remote.split()])
+
+
+def explain(constraint: str, error: WarmlineError) -> None:
+    """Say what it means for a caller that a constraint of schema.sql refused a change."""
+    _explained[constraint] = error
+
+
+class Transaction:
+    """An open transaction. Verbs read and write through `session`; they never commit."""
+
+    def __init__(self, session: AsyncSession, keys: KeyRing) -> None:
+        self.session = session
+        self.keys = keys
+        self.record: dict[str, str] = {}
+        self.announcements: list[tuple[str, bytes]] = []
+
+    def announce(self, topic: str, payload: bytes) -> None:
+        """Publish this once the transaction is committed, in the order of the calls; never when it is not."""
+        self.announcements.append((topic, payload))
+
+    def concerns(self, **ids: str | None) -> None:
+        """Say whose record this is about (patient_id=, channel_id=): the access log reads it when the verb is done."""
+        self.record |= {name: id for name, id in ids.items() if id is not None}
+
+    async def rows(self, sql: str, /, *args: Any) -> list[dict[str, Any]]:
+        """Run one statement of ours, with $1 … for its arguments, inside this transaction."""
+        connection = await self.session.connection()
+        result = await connection.exec_driver_sql(sql, args)
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+
+class Database:
+    """The connections of one process."""
+
+    def __init__(self, url: str, master: MasterKey, publish: Callable[[str, bytes], None], pool_size: int = 8) -> None:
+        self._url = url
+        self._publish = publish
+        self.keys = KeyRing(master, self)
+        self._engine: AsyncEngine = create_async_engine(
+            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={"server_settings": _SESSION, "timeout": 5},
+        )
+        self.reads: asyncpg.Pool
+        self.writes: asyncpg.Pool
+
+    async def start(self) -> None:
+        """Open the plain connections."""
+        self.reads = await self._pool(4, _SESSION)
+        self.writes = await self._pool(3, _SESSION | _BY_KEY)
+
+    async def stop(self) -> None:
+        """Close everything; what is in flight has five seconds."""
+        for pool in (self.reads, self.writes):
+            try:
+                await asyncio.wait_for(pool.close(), 5)
+            except TimeoutError:
+                pool.terminate()
+        await self._engine.dispose()
+
+    async def fetch(self, query: str, /, *args: Any) -> list[asyncpg.Record]:
+        """One read outside any transaction."""
+        return await self.reads.fetch(query, *args)
+
+    async def _pool(self, size: int, session: dict[str, str]) -> asyncpg.Pool:
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=1,
+            max_size=size,
+            server_settings=session,
+            timeout=5,
+            command_timeout=9,
+            max_inactive_connection_lifetime=0,
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction: committed at the end, rolled back when anything is raised, announced after the commit.
+
+        Raises:
+            WarmlineError: what a constraint's refusal, a lock held too long or a lost database mean for the caller.
+        """
+        try:
+            async with AsyncSession(self._engine, expire_on_commit=False) as session:
+                tx = Transaction(session, self.keys)
+                yield tx
+                await session.commit()
+        except (DBAPIError, InterfaceError, OSError, TimeoutError) as error:
+            raise translated(error) from error
+        for topic, payload in tx.announcements:
+            self._publish(topic, payload)
+
+
+def translated(error: BaseException) -> BaseException:
+    """The error that a caller should see for one of the database's; an unforeseen one comes back as it was."""
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return translated(cause) if cause is not None else Unavailable("The database is away. Try again.")
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return _explained.get(error.constraint_name or "", error)
+    if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+        return TooMany("Somebody else is changing the same thing just now. Try again.")
+    if isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError):
+        return error
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | TimeoutError):
+        return Unavailable("The database is away or overloaded. Try again.")
+    return error

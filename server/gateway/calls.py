@@ -1,0 +1,62 @@
+"""The operations one connection has under way: some at once, the others waiting in the order they came."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from server.gateway.settings import GatewaySettings
+
+Job = Callable[[], Coroutine[None, None, None]]
+
+
+class Calls:
+    """`tasks` holds what has begun, beyond the end of the connection: half an operation helps nobody."""
+
+    __slots__ = ("_begun", "_bytes", "_idle", "_settings", "_tasks", "_waiting")
+
+    def __init__(self, settings: GatewaySettings, tasks: set[asyncio.Task[None]]) -> None:
+        self._settings = settings
+        self._tasks = tasks
+        self._begun = 0
+        self._waiting: deque[tuple[Job, int]] = deque()
+        self._bytes = 0
+        self._idle: asyncio.Event | None = None
+
+    def add(self, job: Job, size: int) -> bool:
+        """Begin a job, or let it wait. False: too much waits already. The job must not raise; `size` in bytes."""
+        if self._begun < self._settings.rpc_in_flight:
+            self._begin(job)
+            return True
+        settings = self._settings
+        if len(self._waiting) >= settings.rpc_waiting or self._bytes + size > settings.rpc_waiting_bytes:
+            return False
+        self._waiting.append((job, size))
+        self._bytes += size
+        return True
+
+    def forget(self) -> None:
+        """Drop what has not begun."""
+        self._waiting.clear()
+        self._bytes = 0
+
+    async def finished(self) -> None:
+        """Wait until nothing is under way."""
+        if self._begun:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+
+    def _begin(self, job: Job) -> None:
+        self._begun += 1
+        task = asyncio.create_task(job())
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._begun -= 1
+        if self._waiting:
+            job, size = self._waiting.popleft()
+            self._bytes -= size
+            self._begin(job)
+        elif not self._begun and self._idle is not None:
+            self._idle.set()

@@ -1,0 +1,287 @@
+"""One connection as a state machine: commands, answers and the time go in, effects come out.
+
+Pure: it reads no clock, rolls no dice and awaits nothing. The driver does what the effects say, in their order, and tells
+the machine how it went. Rules and numbers are those of protocol.md §2–§7.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from math import ceil
+
+from server.errors import TokenExpired, Unauthorized, Unavailable, WarmlineError
+from server.gateway import protocol as p
+from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
+from server.gateway.ports import Admission
+from server.gateway.settings import GatewaySettings
+
+MAX_CHANNEL_NAME = 255
+MAX_JOINED = 32
+"""Subscribe commands that may wait for one and the same answer."""
+
+_LATE = 3.0
+"""A subscribe that took longer may have been given up by its sender (SDKs wait 5 s) …"""
+_AGAIN_WITHIN = 10.0
+"""… who then asks again within this time."""
+_ASLEEP = 1.0
+"""A tick this late says that the process stood still: pongs may lie unread."""
+
+
+class _Phase(Enum):
+    NEW = auto()
+    ADMITTING = auto()
+    OPEN = auto()
+    REFUSED = auto()
+    CLOSED = auto()
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A channel name in use. `earlier`: ids of overlapped commands that wait for the same answer."""
+
+    wish: p.Subscribe
+    asked: float
+    earlier: list[int] = field(default_factory=list)
+    settled: float | None = None
+
+    def may_be_lost(self, now: float) -> bool:
+        """Whether our answer came so late that the client may have missed it."""
+        assert self.settled is not None
+        return self.settled - self.asked > _LATE and now - self.settled < _AGAIN_WITHIN
+
+
+class Connection:
+    """The machine. `jitter` is a random number in [0, 1); `now` is any clock that only goes forward, in seconds."""
+
+    def __init__(self, client: str, settings: GatewaySettings, now: float, jitter: float) -> None:
+        self.client = client
+        self.admission: Admission | None = None
+        self._settings = settings
+        self._jitter = jitter
+        self._phase = _Phase.NEW
+        self._connect_id = 0
+        self._waiting: Sequence[p.Command] = ()
+        self._slots: dict[str, _Slot] = {}
+        self._stale_at = now + settings.connect_timeout
+        self._ping_at = self._pong_by = self._expired_at = float("inf")
+
+    @property
+    def closed(self) -> bool:
+        """Whether Close was given out: nothing comes after it."""
+        return self._phase is _Phase.CLOSED
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` wants to be called."""
+        if self._phase in (_Phase.NEW, _Phase.REFUSED):
+            return self._stale_at
+        return min(self._ping_at, self._pong_by, self._expired_at) if self._phase is _Phase.OPEN else float("inf")
+
+    # Commands
+
+    def receive(self, commands: Sequence[p.Command], now: float) -> list[Effect]:
+        """Take the commands of one frame, in order."""
+        effects: list[Effect] = []
+        for index, command in enumerate(commands):
+            if self._phase is _Phase.NEW:
+                effects += self._first(command)
+            elif self._phase is _Phase.OPEN:
+                effects += self._take(command, now)
+            elif self._phase is _Phase.ADMITTING:
+                # What comes with the connect command waits for its outcome, and is dropped if that is bad (§2).
+                self._waiting = [*self._waiting, *commands[index:]]
+                break
+            else:
+                break
+        return effects
+
+    def _first(self, command: p.Command) -> list[Effect]:
+        match command:
+            case p.Connect():
+                self._phase, self._connect_id = _Phase.ADMITTING, command.id
+                return [Admit(command.token)]
+            case p.BadRequest():
+                self._phase = _Phase.REFUSED
+                return [_error(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
+        return self._close(p.CloseCode.BAD_REQUEST)
+
+    def _take(self, command: p.Command, now: float) -> list[Effect]:
+        match command:
+            case p.Rpc():
+                return [Call(command.id, command.method, command.data)]
+            case p.Pong():
+                self._pong_by = float("inf")
+                return []
+            case p.Subscribe():
+                return self._subscribe(command, now)
+            case p.Unsubscribe():
+                return self._unsubscribe(command)
+            case p.Refresh() if self._expired_at < float("inf"):
+                return [Renew(command.id, command.token)]
+            case p.Unavailable():
+                return [_unavailable(command)]
+            case p.BadRequest():
+                return [_error(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
+            case p.Send():
+                return self._close(p.CloseCode.NOT_AVAILABLE)
+        # A second connect, a refresh that nobody asked for, or nothing we know.
+        return self._close(p.CloseCode.BAD_REQUEST)
+
+    # Connecting and staying connected
+
+    def admitted(self, admission: Admission, now: float) -> list[Effect]:
+        """The token is good: welcome, and now the commands that waited."""
+        if self._phase is not _Phase.ADMITTING:
+            return []
+        interval = self._settings.ping_interval
+        self._phase, self.admission = _Phase.OPEN, admission
+        self._ping_at = now + interval * (1 + self._jitter) / 2
+        self._expires_in(admission.ttl, now)
+        ping = ceil(interval)
+        result = p.ConnectResult(
+            self.client, self._settings.version, ping, admission.ttl, admission.info, (admission.personal,)
+        )
+        waiting, self._waiting = self._waiting, ()
+        return [Say(p.Reply(self._connect_id, result)), *self.receive(waiting, now)]
+
+    def refused(self, error: WarmlineError, now: float) -> list[Effect]:
+        """The token is not good (§2): 109 or a temporary error as a reply, anything else closes for good."""
+        if self._phase is not _Phase.ADMITTING:
+            return []
+        self._waiting = ()
+        if isinstance(error, TokenExpired) or error.temporary:
+            self._phase, self._stale_at = _Phase.REFUSED, now + self._settings.connect_timeout
+            return [Say(p.Reply(self._connect_id, as_error(error)))]
+        return self._close(p.CloseCode.INVALID_TOKEN)
+
+    def renewed(self, number: int, admission: Admission, now: float) -> list[Effect]:
+        """A new token: it must be of the same person (§4)."""
+        if self.closed:
+            return []
+        assert self.admission is not None
+        if admission.person != self.admission.person:
+            return self._close(p.CloseCode.INVALID_TOKEN)
+        self.admission = admission
+        self._expires_in(admission.ttl, now)
+        return [Say(p.Reply(number, p.RefreshResult(self.client, self._settings.version, admission.ttl)))]
+
+    def renewal_refused(self, number: int, error: WarmlineError) -> list[Effect]:
+        """No new token. Only temporary errors may be replies here: any other would end the client for good (§4)."""
+        if self.closed:
+            return []
+        if isinstance(error, TokenExpired):
+            return self._close(p.CloseCode.EXPIRED)
+        if isinstance(error, Unauthorized):
+            return self._close(p.CloseCode.INVALID_TOKEN)
+        return [Say(p.Reply(number, as_error(error if error.temporary else Unavailable(error.message))))]
+
+    def _expires_in(self, ttl: int, now: float) -> None:
+        self._expired_at = now + ttl + self._settings.refresh_grace if ttl else float("inf")
+
+    def tick(self, now: float) -> list[Effect]:
+        """It is `deadline` or later."""
+        if now < self.deadline:
+            return []
+        if self._phase is not _Phase.OPEN:
+            return self._close(p.CloseCode.STALE)
+        if now >= self._pong_by:
+            if now - self._pong_by < _ASLEEP:
+                return self._close(p.CloseCode.NO_PONG)
+            self._pong_by = now + _ASLEEP / 2
+        if now >= self._expired_at:
+            return self._close(p.CloseCode.EXPIRED)
+        if now < self._ping_at:
+            return []
+        self._ping_at += self._settings.ping_interval
+        if self._ping_at <= now:
+            self._ping_at = now + self._settings.ping_interval
+        self._pong_by = min(self._pong_by, now + self._settings.pong_timeout)
+        return [Say(p.Ping())]
+
+    # Subscriptions
+
+    def wish(self, channel: str) -> p.Subscribe | None:
+        """What the client wants of a channel whose subscription is on its way; None if it is not."""
+        slot = self._slots.get(channel)
+        return slot.wish if slot is not None and slot.settled is None else None
+
+    def _subscribe(self, command: p.Subscribe, now: float) -> list[Effect]:
+        name, slot = command.channel, self._slots.get(command.channel)
+        assert self.admission is not None
+        if not name:
+            return self._close(p.CloseCode.BAD_REQUEST)
+        if len(name.encode()) > MAX_CHANNEL_NAME:
+            return [_error(command.id, p.ErrorCode.BAD_REQUEST, "The channel's name is longer than 255 bytes.")]
+        if slot is not None:
+            return self._overlap(slot, command, now)
+        if name == self.admission.personal:
+            return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
+        if len(self._slots) >= self._settings.max_subscriptions:
+            return [_error(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
+        self._slots[name] = _Slot(command, now)
+        return [Begin(name)]
+
+    def _overlap(self, slot: _Slot, command: p.Subscribe, now: float) -> list[Effect]:
+        """A second subscribe joins the one in flight, or replaces it if it wants something else (§5, timeouts)."""
+        if slot.settled is not None:
+            if not slot.may_be_lost(now):
+                return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
+            self._slots[command.channel] = _Slot(command, now)
+            return [Leave(command.channel), Begin(command.channel)]
+        if len(slot.earlier) >= MAX_JOINED:
+            return [_error(command.id, p.ErrorCode.TOO_MANY_REQUESTS, "Still subscribing. Wait for the answer.")]
+        slot.earlier.append(slot.wish.id)
+        same, slot.wish = slot.wish.same_wish(command), command
+        return [] if same else [Leave(command.channel), Begin(command.channel)]
+
+    def subscribed(self, channel: str, result: p.SubscribeResult, now: float) -> list[Effect]:
+        """The subscription stands; its pushes may follow."""
+        slot = self._slots[channel]
+        slot.settled = now
+        effects: list[Effect] = [Say(p.Reply(slot.wish.id, result))]
+        if slot.earlier:
+            # Overlapped commands learn where the stream stands now; the publications went out once, above.
+            last = result.publications[-1].offset if result.publications else result.offset
+            stand = p.SubscribeResult(result.positioned, result.epoch, last, result.was_recovering, result.recovered)
+            effects += [Say(p.Reply(number, stand)) for number in slot.earlier]
+            slot.earlier = []
+        return effects
+
+    def denied(self, channel: str, error: p.Error) -> list[Effect]:
+        """The subscription does not come about."""
+        slot = self._slots.pop(channel)
+        return [Say(p.Reply(number, error)) for number in (*slot.earlier, slot.wish.id)]
+
+    def ended(self, channel: str, code: p.EndCode) -> list[Effect]:
+        """We ended a standing subscription."""
+        return [Say(p.End(channel, code))] if self._slots.pop(channel, None) else []
+
+    def _unsubscribe(self, command: p.Unsubscribe) -> list[Effect]:
+        """Always `{}`: an error would make clients drop the whole connection (§6)."""
+        done: list[Effect] = [Say(p.Reply(command.id, p.UnsubscribeResult()))]
+        slot = self._slots.get(command.channel)
+        if slot is None:
+            return done
+        if slot.settled is not None:
+            del self._slots[command.channel]
+            return [Leave(command.channel), *done]
+        overtaken = p.Error(p.ErrorCode.INTERNAL, "Unsubscribed before the subscription stood.", True)
+        return [Leave(command.channel), *self.denied(command.channel, overtaken), *done]
+
+    def close(self, code: p.CloseCode) -> list[Effect]:
+        """We want to close, for a reason from outside."""
+        return [] if self.closed else self._close(code)
+
+    def _close(self, code: p.CloseCode) -> list[Effect]:
+        self._phase = _Phase.CLOSED
+        return [Close(code)]
+
+
+def _error(number: int, code: p.ErrorCode, message: str) -> Say:
+    return Say(p.Reply(number, p.Error(code, message, code in (100, 111))))
+
+
+def _unavailable(command: p.Unavailable) -> Say:
+    if command.name == "publish":
+        return _error(command.id, p.ErrorCode.PERMISSION_DENIED, "Nobody may publish here. Call an operation instead.")
+    return _error(command.id, p.ErrorCode.NOT_AVAILABLE, f"This server does not offer {command.name}.")

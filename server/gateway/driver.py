@@ -1,0 +1,221 @@
+"""The driver of one connection: does what its state machine says, and tells it how it went. It decides nothing."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import random
+
+from server.errors import Unavailable, WarmlineError
+from server.gateway import protocol as p
+from server.gateway.calls import Calls, Job
+from server.gateway.channels import Channels, Subscription
+from server.gateway.connection import Connection
+from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
+from server.gateway.hub import Hub
+from server.gateway.outbox import Flusher, Outbox, Writer
+from server.gateway.ports import Policy
+from server.gateway.reads import Reads
+from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.subscribing import Subscribing
+from server.gateway.watch import Watch
+from server.ids import random_token
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Parts:
+    """What all connections of a gateway share."""
+
+    policy: Policy
+    hub: Hub
+    channels: Channels
+    reads: Reads
+    watch: Watch
+    flusher: Flusher
+    settings: GatewaySettings
+    counters: Counters
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """Operations under way, of connections that may be gone."""
+
+
+class Driver:
+    """A Listener, from the handshake to the end."""
+
+    __slots__ = (
+        "_calls", "_connection", "_loop", "_over", "_parts", "_subscribing", "_timer", "codec", "draining", "keys", "outbox",
+        "person",
+    )  # fmt: skip
+
+    def __init__(self, parts: Parts, writer: Writer, codec: p.Codec) -> None:
+        self._parts = parts
+        self._loop = asyncio.get_running_loop()
+        self._connection = Connection(random_token(), parts.settings, self._loop.time(), random())
+        self._calls = Calls(parts.settings, parts.tasks)
+        self._over = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.codec = codec
+        self.draining = False
+        self.keys: set[str] = set()
+        self.outbox = Outbox(writer, parts.flusher, parts.settings.outbox_limit, self._too_slow)
+        self.person = ""
+        self._subscribing = Subscribing(
+            self, self._connection, self._perform, parts.policy, parts.hub, parts.channels, parts.reads, parts.settings,
+            parts.counters,
+        )  # fmt: skip
+        parts.counters.connections += 1
+        self._arm()
+
+    async def receive(self, data: bytes) -> None:
+        """One message from the client. Returns when the next may be taken: at once, unless it held a connect command."""
+        if self.draining or self._connection.closed:
+            return
+        commands = self.codec.decode(data, self._parts.settings.max_command)
+        self._parts.counters.commands += len(commands)
+        self._parts.counters.bad_frames += isinstance(commands[-1], p.Malformed)
+        effects = self._connection.receive(commands, self._loop.time())
+        if effects and isinstance(effects[-1], Admit):
+            effects = await self._admit(effects[-1])
+        self._perform(effects)
+
+    def close(self, code: p.CloseCode) -> None:
+        """Close it, behind everything that was said."""
+        self._perform(self._connection.close(code))
+
+    async def drain(self, patience: float) -> None:
+        """Take no more commands, let those under way finish, close with 3001."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(patience):
+                await self._calls.finished()
+        except TimeoutError:
+            pass
+        self.close(p.CloseCode.SHUTDOWN)
+
+    def release(self) -> None:
+        """It is over: let go of everything. Operations that have begun are finished, for nobody to hear."""
+        if self._over:
+            return
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._calls.forget()
+        self._subscribing.stop()
+        self._parts.watch.left(self)
+        self._parts.counters.connections -= 1
+
+    # What the hub and the watch say
+
+    def hint(self, data: bytes) -> None:
+        """See Listener."""
+        admission = self._connection.admission
+        assert admission is not None
+        self._say(p.Publish(admission.personal, p.Publication(data)))
+
+    def ended(self, subscription: Subscription, code: p.EndCode) -> None:
+        """See Listener."""
+        self._subscribing.forget(subscription)
+        if subscription.answered:
+            self._perform(self._connection.ended(subscription.name, code))
+        else:
+            again = p.Error(p.ErrorCode.INTERNAL, "The channel's log has changed. Subscribe again.", True)
+            self._perform(self._connection.denied(subscription.name, again))
+
+    # What the machine says
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Say():
+                    self._say(effect.message)
+                case Call():
+                    self._begin(effect.id, effect.data, partial(self._call, effect))
+                case Begin():
+                    self._subscribing.begin(effect.channel)
+                case Leave():
+                    self._subscribing.leave(effect.channel)
+                case Renew():
+                    self._begin(effect.id, b"", partial(self._renew, effect))
+                case Close():
+                    self._end(effect.code)
+        self._arm()
+
+    def _say(self, message: p.Message) -> None:
+        if not self._over:
+            self.outbox.push(self.codec.frame(message))
+
+    def _end(self, code: p.CloseCode) -> None:
+        self.outbox.flush()
+        self.outbox.writer.finish(code, code.reason)
+        self.release()
+
+    def _too_slow(self) -> None:
+        self._parts.counters.aborted_readers += 1
+        writer = self.outbox.writer
+        self.close(p.CloseCode.SLOW)
+        # Behind all that is unread the close frame arrives soon, or there is nobody to read it.
+        self._loop.call_later(self._parts.settings.slow_grace, writer.abort)
+
+    async def _admit(self, admit: Admit) -> list[Effect]:
+        connection, policy = self._connection, self._parts.policy
+        try:
+            admission = await policy.connect(admit.token)
+            keys = await policy.watched(admission.identity)
+        except WarmlineError as error:
+            return connection.refused(error, self._loop.time())
+        except Exception:
+            log.exception("a connection could not be admitted")
+            return connection.refused(Unavailable("Connecting failed. Try again."), self._loop.time())
+        if not self._over:
+            self.person = admission.person
+            self._parts.watch.joined(self, keys)
+        return connection.admitted(admission, self._loop.time())
+
+    def _begin(self, number: int, data: bytes, job: Job) -> None:
+        if not self._calls.add(job, len(data)):
+            busy = p.Error(p.ErrorCode.TOO_MANY_REQUESTS, "Too many commands at once. Try again in a moment.", True)
+            self._say(p.Reply(number, busy))
+
+    async def _call(self, call: Call) -> None:
+        assert self._connection.admission is not None
+        result: p.Result
+        try:
+            result = p.RpcResult(
+                await self._parts.policy.rpc(self._connection.admission.identity, call.method, call.data)
+            )
+        except WarmlineError as error:
+            result = as_error(error)
+        except Exception:
+            log.exception("operation %.100r failed", call.method)
+            result = p.Error(p.ErrorCode.INTERNAL, "Something went wrong here. Try again.", True)
+        self._say(p.Reply(call.id, result))
+
+    async def _renew(self, renew: Renew) -> None:
+        try:
+            admission = await self._parts.policy.connect(renew.token)
+        except WarmlineError as error:
+            self._perform(self._connection.renewal_refused(renew.id, error))
+        except Exception:
+            log.exception("a token could not be judged")
+            self._perform(self._connection.renewal_refused(renew.id, Unavailable("Refreshing failed. Try again.")))
+        else:
+            self._perform(self._connection.renewed(renew.id, admission, self._loop.time()))
+
+    # Time
+
+    def _arm(self) -> None:
+        """See that `_tick` runs at the machine's deadline; a timer that is early enough already stays."""
+        deadline = self._connection.deadline
+        if self._over or deadline == float("inf"):
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._perform(self._connection.tick(self._loop.time()))

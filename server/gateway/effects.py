@@ -1,0 +1,80 @@
+"""What a connection's state machine wants done, and the Policy's refusals in the numbers of the wire. Pure."""
+
+from dataclasses import dataclass
+
+from server.errors import Forbidden, Invalid, NotFound, WarmlineError
+from server.gateway import protocol as p
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Send this."""
+
+    message: p.Message
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Ask the Policy about this token; then `admitted` or `refused`."""
+
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Start the subscription that `wish` describes; then `subscribed` or `denied`."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Stop whatever goes on for this channel, at once and silently."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run an operation and answer it."""
+
+    id: int
+    method: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Ask the Policy about a new token; then `renewed` or `renewal_refused`."""
+
+    id: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The last effect: close with this code."""
+
+    code: p.CloseCode
+
+
+Effect = Say | Admit | Begin | Leave | Call | Renew | Close
+
+
+def as_error(error: WarmlineError) -> p.Error:
+    """An operation's refusal, with the product's own code and words (§11)."""
+    return p.Error(error.code, error.message or "internal error", error.temporary)
+
+
+def as_subscribe_error(error: WarmlineError) -> p.Error:
+    """A refusal to subscribe, in the protocol's own numbers (§7, §11)."""
+    match error:
+        case NotFound():
+            code: int = p.ErrorCode.UNKNOWN_CHANNEL
+        case Forbidden():
+            code = p.ErrorCode.PERMISSION_DENIED
+        case Invalid():
+            code = p.ErrorCode.BAD_REQUEST
+        case _:
+            code = error.code
+    return p.Error(code, error.message or "subscription refused", error.temporary)

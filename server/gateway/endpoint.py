@@ -1,0 +1,98 @@
+"""The WebSocket endpoint: the handshake, and the loop that reads. Everything else is the driver's."""
+
+import asyncio
+import contextlib
+import logging
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.websockets import WebSocket
+
+from server.gateway import protocol as p
+from server.gateway.codec_json import JSON
+from server.gateway.driver import Driver, Parts
+from server.gateway.outbox import Writer
+from server.gateway.transport import EXTENSION, GatewayProtocol
+
+log = logging.getLogger(__name__)
+
+_JSON = "centrifuge-json"
+_PROTOBUF = "centrifuge-protobuf"
+
+
+class Endpoint:
+    """An endpoint for a Starlette WebSocketRoute."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._drivers: set[Driver] = set()
+        self._draining = False
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """One connection, from handshake to end."""
+        refusal = self._refusal(websocket)
+        if refusal is not None:
+            await websocket.send_denial_response(refusal)
+            return
+        await websocket.accept(subprotocol=_JSON if _JSON in websocket.scope["subprotocols"] else None)
+        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), JSON)
+        self._drivers.add(driver)
+        try:
+            await _read(websocket, driver)
+        finally:
+            driver.release()
+            self._drivers.discard(driver)
+
+    def _refusal(self, websocket: WebSocket) -> Response | None:
+        """Why there will be no connection, before there is one."""
+        origin = websocket.headers.get("origin")
+        if origin is not None and origin not in self._parts.settings.origins:
+            return PlainTextResponse("This server takes no connections from pages of this origin.\n", 403)
+        query = websocket.query_params
+        if (
+            _PROTOBUF in websocket.scope["subprotocols"]
+            or query.get("cf_protocol") == "protobuf"
+            or query.get("format") == "protobuf"
+        ):
+            return PlainTextResponse("This server speaks the JSON form of the protocol only.\n", 400)
+        if self._draining:
+            return PlainTextResponse("This server is going down. Connect again.\n", 503)
+        return None
+
+    async def drain(self, window: float) -> None:
+        """Take no new connections and close all there are with 3001, spread over `window` seconds.
+
+        Commands under way are finished first. Returns when all connections are gone, at the latest a little after.
+        """
+        self._draining = True
+        drivers = list(self._drivers)
+        patience = self._parts.settings.close_timeout
+        async with asyncio.TaskGroup() as tasks:
+            for driver in drivers:
+                tasks.create_task(driver.drain(patience))
+                await asyncio.sleep(window / len(drivers))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience + 1):
+                while self._drivers:
+                    await asyncio.sleep(0.02)
+
+
+def _writer(websocket: WebSocket, close_timeout: float) -> Writer:
+    extension = websocket.scope["extensions"].get(EXTENSION)
+    if extension is None:
+        raise RuntimeError("the gateway needs its own WebSocket protocol: run uvicorn with Gateway.uvicorn_options()")
+    writer = extension["writer"]
+    assert isinstance(writer, GatewayProtocol)
+    writer.close_timeout = close_timeout
+    return writer
+
+
+async def _read(websocket: WebSocket, driver: Driver) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        try:
+            await driver.receive(message["bytes"])
+        except Exception:
+            log.exception("a connection failed")
+            driver.close(p.CloseCode.SERVER_ERROR)

@@ -1,0 +1,117 @@
+"""The gateway, put together: connections on one side, a Policy and a Log on the other, a bus as the doorbell.
+
+gateway = Gateway(policy, log, bus, GatewaySettings(origins=…))
+app = Starlette(routes=[gateway.route])
+await gateway.start() … await gateway.drain(window) … await gateway.stop()
+uvicorn.Config(app, **gateway.uvicorn_options())
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from starlette.routing import WebSocketRoute
+
+from server.gateway.channels import Channels, Topics
+from server.gateway.driver import Parts
+from server.gateway.endpoint import Endpoint
+from server.gateway.hub import Hub
+from server.gateway.outbox import Flusher
+from server.gateway.ports import Log, Policy
+from server.gateway.reads import Reads
+from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.tops import Tops
+from server.gateway.transport import GatewayProtocol
+from server.gateway.watch import Watch
+
+log = logging.getLogger(__name__)
+
+PATH = "/connection/websocket"
+
+
+class Doorbell(Protocol):
+    """What the gateway needs of the bus (server/bus.py)."""
+
+    receiver: Callable[[str, bytes], None]
+    restored: Callable[[], None]
+
+    def listen(self, topic: str) -> None:
+        """Want the messages of a topic."""
+        ...
+
+    def unlisten(self, topic: str) -> None:
+        """Want them no more."""
+        ...
+
+
+class Gateway:
+    """One per process and event loop."""
+
+    def __init__(self, policy: Policy, source: Log, bus: Doorbell, settings: GatewaySettings | None = None) -> None:
+        self.settings = settings or GatewaySettings()
+        self.counters = Counters()
+        self._bus = bus
+        self._people = Topics(source.person_topic, bus.listen, bus.unlisten)
+        self._channels = Channels(Topics(source.topic, bus.listen, bus.unlisten))
+        self._reads = Reads(source, self.counters, self.settings.read_rows)
+        self._hub = Hub(source, self._channels, self._reads, self.settings, self.counters)
+        self._watch = Watch(policy, self._people, self._channels, self.settings, self.counters)
+        self._hub.on_row = self._watch.row
+        self._hub.on_change = self._watch.changed
+        self._tops = Tops(source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters)
+        self._parts = Parts(
+            policy, self._hub, self._channels, self._reads, self._watch, Flusher(), self.settings, self.counters
+        )
+        self._endpoint = Endpoint(self._parts)
+        self.route = WebSocketRoute(PATH, self._endpoint.serve, name="connection")
+
+    def uvicorn_options(self) -> dict[str, Any]:
+        """What uvicorn.Config must be given for this gateway to work."""
+        return {
+            "ws": GatewayProtocol,
+            "ws_max_size": self.settings.max_frame,
+            "ws_per_message_deflate": False,
+            "ws_ping_interval": None,
+            "ws_ping_timeout": None,
+        }
+
+    async def start(self) -> None:
+        """Listen to the bus and begin the tops check. Raises what the log raises when it cannot be read."""
+        self._bus.receiver = self._received
+        self._bus.restored = self._restored
+        await self._tops.start()
+
+    async def drain(self, window: float) -> None:
+        """Close all connections with 3001, spread over `window` seconds; the SDKs go and connect elsewhere."""
+        await self._endpoint.drain(window)
+
+    async def stop(self) -> None:
+        """End everything that is under way. Call `drain` first."""
+        await self._tops.stop()
+        await self._endpoint.drain(0)
+        await self._hub.stop()
+        await self._watch.stop()
+        await self._reads.stop()
+        tasks = list(self._parts.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        """A message of the bus. Never raises: the bus, and whoever publishes in this process, must not suffer."""
+        try:
+            channel = self._channels.on(topic)
+            if channel is not None:
+                self._hub.receive(channel, payload)
+                return
+            person = self._people.key(topic)
+            if person is not None:
+                self._watch.called(person, payload.decode())
+        except Exception:
+            self.counters.malformed += 1
+            log.exception("a message of the bus could not be delivered")
+
+    def _restored(self) -> None:
+        self._tops.wake()
+        self._watch.everything()

@@ -1,0 +1,282 @@
+"""The hub: a row comes in once and goes out to every subscription, in order, without a hole, encoded once per group.
+
+The bus may lose, double or reorder; the log never does. So a row that does not follow on the last one waits until the log
+has told what lies between, and everything else about delivery can rely on the order (design.md, fan out).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from server.gateway import protocol as p
+from server.gateway.channels import Channel, Channels, Group, Subscription
+from server.gateway.ports import Log, LogRow
+from server.gateway.reads import Reads
+from server.gateway.recovery import View, follow, view
+from server.gateway.settings import Counters, GatewaySettings
+
+log = logging.getLogger(__name__)
+
+_RETRY = (0.1, 0.3, 1.0)
+
+
+class Hub:
+    """Delivers rows. `on_row` is told of every new row of any channel listened to."""
+
+    def __init__(
+        self, source: Log, channels: Channels, reads: Reads, settings: GatewaySettings, counters: Counters
+    ) -> None:
+        self.on_row: Callable[[Channel], None] = lambda channel: None
+        self.on_change: Callable[[Subscription], None] = lambda subscription: None
+        """Called when a subscription begins or ends."""
+        self.epoch = ""
+        self._log = source
+        self._channels = channels
+        self._reads = reads
+        self._settings = settings
+        self._counters = counters
+        self._gaps: dict[Channel, None] = {}
+        self._repair: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """End the repair that may be under way."""
+        if self._repair is not None:
+            self._repair.cancel()
+            await asyncio.gather(self._repair, return_exceptions=True)
+
+    # Rows in
+
+    def receive(self, channel: Channel, payload: bytes) -> None:
+        """A message on a channel's topic."""
+        try:
+            row = self._log.decode(channel.key, payload)
+        except ValueError:
+            # Whatever it was, the log knows it better.
+            self._counters.malformed += 1
+            self._look(channel)
+            return
+        if row.offset == 0:
+            self._signal(channel, row)
+        elif not channel.followed:
+            self.notice(channel, row.offset)
+        elif row.offset == channel.last + 1:
+            self._deliver(channel, row)
+            if channel.held:
+                self.absorb(channel, ())
+        elif row.offset <= channel.last:
+            self._counters.duplicates += 1
+        else:
+            self._counters.gaps += 1
+            if len(channel.held) < self._settings.ring_rows:
+                channel.held[row.offset] = row
+            self._behind(channel, row.offset)
+
+    def notice(self, channel: Channel, offset: int) -> None:
+        """There is a row up to this offset: read what is missing, or, where only badges depend on it, say so."""
+        if offset <= channel.last:
+            return
+        if channel.followed:
+            self._behind(channel, offset)
+        else:
+            channel.last = offset
+            self.on_row(channel)
+
+    def absorb(self, channel: Channel, rows: Sequence[LogRow]) -> None:
+        """Rows that were read, with those held: deliver what follows on the last one."""
+        for row in follow(channel.last, rows, channel.held.values()):
+            self._deliver(channel, row)
+        channel.held = {offset: row for offset, row in channel.held.items() if offset > channel.last}
+
+    # Subscriptions
+
+    def enter(self, subscription: Subscription) -> bool:
+        """A granted subscription: from now on the rows that it may need are kept. Returns whether it is the first one:
+        then nobody was listening between the grant and now, and the log must be read."""
+        channel, first = subscription.channel, not subscription.channel.followed
+        if first:
+            channel.last = subscription.grant.top
+            channel.held = {}
+        if channel.ring is None:
+            channel.ring = deque(maxlen=self._settings.ring_rows)
+        channel.catching.add(subscription)
+        subscription.listener.keys.add(channel.key)
+        self._counters.subscriptions += 1
+        self.on_change(subscription)
+        self.notice(channel, subscription.grant.top)
+        return first
+
+    def go_live(self, subscription: Subscription) -> bool:
+        """Join the live ones, if it stands exactly where they do."""
+        channel, grant = subscription.channel, subscription.grant
+        if subscription.position != channel.last or subscription not in channel.catching:
+            return False
+        channel.catching.discard(subscription)
+        self._tidy(channel)
+        codec = subscription.listener.codec
+        kind = (codec, subscription.name, grant.audience)
+        group = channel.groups.setdefault(kind, Group(*kind))
+        group.members.add(subscription)
+        group.floor = max(group.floor, grant.floor)
+        subscription.group = group
+        return True
+
+    def leave(self, subscription: Subscription) -> None:
+        """End a subscription, live or not; nothing more goes out for it. The client is told by others, if at all."""
+        channel, group = subscription.channel, subscription.group
+        if group is not None and subscription in group.members:
+            group.members.discard(subscription)
+            if not group.members:
+                channel.groups.pop((group.codec, group.name, group.audience), None)
+        elif subscription in channel.catching:
+            channel.catching.discard(subscription)
+        else:
+            return
+        subscription.listener.keys.discard(channel.key)
+        self._counters.subscriptions -= 1
+        self._tidy(channel)
+        self.on_change(subscription)
+        self._channels.release(channel)
+
+    def end(self, subscription: Subscription, code: p.EndCode) -> None:
+        """End a subscription and tell the client."""
+        self.leave(subscription)
+        if code is p.EndCode.REMOVED:
+            self._counters.cuts += 1
+        else:
+            self._counters.resets += 1
+        subscription.listener.ended(subscription, code)
+
+    def reset(self, channels: Iterable[Channel]) -> None:
+        """Positions in these channels mean nothing any more: every subscription begins anew."""
+        for channel in channels:
+            channel.last = 0
+            for subscription in channel.subscriptions():
+                self.end(subscription, p.EndCode.INSUFFICIENT_STATE)
+
+    def _tidy(self, channel: Channel) -> None:
+        if not channel.catching:
+            channel.ring = None
+        if not channel.followed:
+            channel.held = {}
+            self._gaps.pop(channel, None)
+
+    # Rows out
+
+    def publication(self, row: LogRow, audience: str | None) -> bytes:
+        """The row for one audience, or for nobody (None); where the log cannot say it, a void, and an alarm."""
+        if audience is None:
+            return self._log.void()
+        try:
+            return self._log.publication(row, audience)
+        except Exception:
+            self._counters.unreadable += 1
+            log.exception("event %d of channel %s cannot be read; a void goes out in its place", row.offset, row.key)
+            return self._log.void()
+
+    def _deliver(self, channel: Channel, row: LogRow) -> None:
+        channel.last = row.offset
+        if channel.ring is not None:
+            channel.ring.append(row)
+        self._spread(channel, row)
+        self.on_row(channel)
+
+    def _signal(self, channel: Channel, row: LogRow) -> None:
+        if not channel.groups:
+            return
+        if row.after > channel.last:
+            # Somebody may have been removed in between: it comes too early, and it is not worth keeping.
+            self._behind(channel, row.after)
+            return
+        self._spread(channel, row)
+
+    def _spread(self, channel: Channel, row: LogRow) -> None:
+        seen: dict[str, bytes] = {}
+        for group in list(channel.groups.values()):
+            audience = group.audience
+            shown = row.audience in (None, audience)
+            if shown and audience not in seen:
+                seen[audience] = self.publication(row, audience)
+            if row.ends or (shown and not _above_floor(row, group.floor)):
+                self._one_by_one(group, row, seen.get(audience, b""))
+            elif shown or row.offset:
+                self._to_all(group, seen[audience] if shown else None, row.offset)
+
+    def _to_all(self, group: Group, data: bytes | None, offset: int) -> None:
+        frame = self._frame(group, data, offset)
+        for member in group.members:
+            member.listener.outbox.push(frame)
+        self._counters.deliveries += len(group.members)
+
+    def _frame(self, group: Group, data: bytes | None, offset: int) -> bytes:
+        if data is None:
+            self._counters.voids += 1
+            data = self._log.void()
+        return group.codec.frame(p.Publish(group.name, p.Publication(data, offset)))
+
+    def _one_by_one(self, group: Group, row: LogRow, data: bytes) -> None:
+        frames: dict[View, bytes] = {}
+        for member in list(group.members):
+            sees = view(row, member.grant)
+            if sees is View.CUT:
+                self.end(member, p.EndCode.REMOVED)
+            elif sees is View.SEE or row.offset:
+                if sees not in frames:
+                    frames[sees] = self._frame(group, data if sees is View.SEE else None, row.offset)
+                member.listener.outbox.push(frames[sees])
+                self._counters.deliveries += 1
+
+    # Gaps
+
+    def _look(self, channel: Channel) -> None:
+        """Something happened there that only the log can tell."""
+        if channel.followed:
+            self._behind(channel, channel.last + 1)
+        else:
+            self.on_row(channel)
+
+    def _behind(self, channel: Channel, offset: int) -> None:
+        """Something up to `offset` is missing: read it, unless that is too much."""
+        if offset - channel.last > self._settings.recover_events:
+            self.reset([channel])
+            return
+        self._gaps[channel] = None
+        if self._repair is None or self._repair.done():
+            self._repair = asyncio.get_running_loop().create_task(self._close_gaps())
+
+    async def _close_gaps(self) -> None:
+        """Read on behind `last`, for all channels with gaps at once, until nothing is missing."""
+        page = self._settings.reply_publications
+        failures = 0
+        while self._gaps:
+            batch, self._gaps = list(self._gaps), {}
+            before = [channel.last for channel in batch]
+            try:
+                pages = await self._reads.since([(channel.key, channel.last, page) for channel in batch])
+            except Exception as error:
+                if not failures:
+                    log.warning("the log cannot be read, gaps stay open until it can: %s", type(error).__name__)
+                self._gaps |= dict.fromkeys(channel for channel in batch if channel.followed)
+                await asyncio.sleep(_RETRY[min(failures, len(_RETRY) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            for channel, last, rows in zip(batch, before, pages, strict=True):
+                self._repaired(channel, last, rows, len(rows) == page)
+
+    def _repaired(self, channel: Channel, before: int, rows: Sequence[LogRow], full: bool) -> None:
+        if not channel.followed:
+            return
+        self.absorb(channel, rows)
+        self._counters.gaps_repaired += len(rows)
+        if rows and channel.last == before and rows[0].offset > before + 1:
+            log.warning("channel %s has lost its older events: its subscriptions begin anew", channel.key)
+            self.reset([channel])
+        elif full or (channel.held and rows):
+            # More to come. With nothing read the log is behind what was heard: the next tops check asks again.
+            self._gaps[channel] = None
+
+
+def _above_floor(row: LogRow, floor: int) -> bool:
+    """Whether nobody with a floor up to this one needs to be looked at one by one."""
+    return (row.offset == 0 or row.offset >= floor) and (row.target is None or row.target >= floor)

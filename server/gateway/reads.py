@@ -1,0 +1,92 @@
+"""Reads of the log, gathered: whatever is asked for while a read is under way goes into the next one, in one statement."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from server.errors import Unavailable
+from server.gateway.ports import Log, LogRow
+from server.gateway.settings import Counters
+
+Wanted = tuple[str, int, int]
+"""(channel key, after which offset, at most how many rows)"""
+
+_AT_ONCE = 2
+
+
+@dataclass(slots=True, eq=False)
+class _Ask:
+    wanted: Sequence[Wanted]
+    answer: "asyncio.Future[list[Sequence[LogRow]]]"
+
+
+class Reads:
+    """The only caller of Log.since. `max_rows` bounds what one call may ask for, over all its channels."""
+
+    def __init__(self, log: Log, counters: Counters, max_rows: int) -> None:
+        self._log = log
+        self._counters = counters
+        self._max_rows = max_rows
+        self._asks: list[_Ask] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def since(self, wanted: Sequence[Wanted]) -> list[Sequence[LogRow]]:
+        """See Log.since. Raises what it raises."""
+        if not wanted:
+            return []
+        ask = _Ask(wanted, asyncio.get_running_loop().create_future())
+        self._asks.append(ask)
+        if len(self._running) < _AT_ONCE:
+            task = asyncio.create_task(self._run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await ask.answer
+
+    async def stop(self) -> None:
+        """End; whoever waits is told."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        for ask in self._asks:
+            _fail(ask, Unavailable("The server is going down. Try again."))
+
+    async def _run(self) -> None:
+        while self._asks:
+            batch = self._batch()
+            try:
+                await self._read(batch)
+            except asyncio.CancelledError:
+                for ask in batch:
+                    _fail(ask, Unavailable("The server is going down. Try again."))
+                raise
+            except Exception as error:
+                for ask in batch:
+                    _fail(ask, error)
+
+    def _batch(self) -> list[_Ask]:
+        """The asks for one call: in order, as many as keep to the bound, but at least one."""
+        batch: list[_Ask] = []
+        rows = 0
+        while self._asks:
+            rows += sum(limit for _, _, limit in self._asks[0].wanted)
+            if batch and rows > self._max_rows:
+                break
+            batch.append(self._asks.pop(0))
+        return [ask for ask in batch if not ask.answer.done()]
+
+    async def _read(self, batch: list[_Ask]) -> None:
+        # Many who come back together want the same rows: they are read once.
+        distinct = list(dict.fromkeys(wanted for ask in batch for wanted in ask.wanted))
+        if not distinct:
+            return
+        self._counters.reads += 1
+        rows = dict(zip(distinct, await self._log.since(distinct), strict=True))
+        for ask in batch:
+            if not ask.answer.done():
+                ask.answer.set_result([rows[wanted] for wanted in ask.wanted])
+
+
+def _fail(ask: _Ask, error: BaseException) -> None:
+    if not ask.answer.done():
+        ask.answer.set_exception(error)

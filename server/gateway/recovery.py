@@ -1,0 +1,104 @@
+"""Positions: where a subscription begins, what follows a position, what of it one viewer may see (protocol.md §5, §11).
+
+Pure. A position is an offset within an epoch; a stream is right when it goes on by one, always.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from server.gateway.ports import Grant, LogRow
+from server.gateway.protocol import Publication, Subscribe
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a subscription begins: what comes after `position` is to be sent. `recovered`: nothing before it is missing."""
+
+    position: int
+    was_recovering: bool = False
+    recovered: bool = False
+
+
+def start(wish: Subscribe, grant: Grant, epoch: str, most: int) -> Start | None:
+    """Judge a position. None: it cannot be continued from, and the client asked for an error then (112).
+
+    `most`: events that one may be behind. Empty epoch and offset 0 mean the beginning, which is the floor.
+    """
+    if not wish.recover:
+        return Start(grant.top)
+    first = min(max(grant.floor - 1, 0), grant.top)
+    position = first if wish.epoch == "" and wish.offset == 0 else wish.offset
+    if wish.epoch in ("", epoch) and first <= position <= grant.top and grant.top - position <= most:
+        return Start(position, was_recovering=True, recovered=True)
+    return lost(wish, grant)
+
+
+def lost(wish: Subscribe, grant: Grant) -> Start | None:
+    """The position cannot be continued from: begin at the top and say so, or None for error 112."""
+    return None if wish.strict else Start(grant.top, was_recovering=True)
+
+
+def follow(position: int, *sources: Iterable[LogRow]) -> list[LogRow]:
+    """The unbroken run of rows after a position, out of sources in any order, with repeats and holes."""
+    rows = {row.offset: row for source in sources for row in source if row.offset > position}
+    run = []
+    while (row := rows.get(position + 1)) is not None:
+        run.append(row)
+        position += 1
+    return run
+
+
+class View(Enum):
+    """What one viewer gets of one row."""
+
+    SEE = auto()
+    VOID = auto()
+    """Nothing to see, but the offset counts."""
+    CUT = auto()
+    """The viewer's membership ends with this row: neither it nor anything after it is theirs."""
+
+
+def view(row: LogRow, grant: Grant) -> View:
+    """What the holder of a grant gets of a row (domain.md §2, floors; protocol.md §11, kicked)."""
+    if grant.membership in row.ends:
+        return View.CUT
+    if row.audience not in (None, grant.audience):
+        return View.VOID
+    # A signal (offset 0) has no place of its own that could lie below the floor.
+    if 0 < row.offset < grant.floor or (row.target is not None and row.target < grant.floor):
+        return View.VOID
+    return View.SEE
+
+
+@dataclass(slots=True)
+class Portion:
+    """What goes out in one go while catching up: bounded, but never empty for want of room."""
+
+    max_rows: int
+    max_bytes: int
+    publications: list[Publication] = field(default_factory=list)
+    size: int = 0
+
+    # What JSON puts around a publication, at most.
+    _FRAME = 64
+
+    def add(self, publication: Publication) -> bool:
+        """Take it in, unless there is no room for it."""
+        size = len(publication.data) + self._FRAME
+        if self.publications and (len(self.publications) >= self.max_rows or self.size + size > self.max_bytes):
+            return False
+        self.publications.append(publication)
+        self.size += size
+        return True
+
+    def too_much_to_come(self, rows: int, max_bytes: int) -> bool:
+        """Whether so many rows more, of the size of these, would be more than one recovery carries."""
+        return bool(self.publications) and self.size * (1 + rows / len(self.publications)) > max_bytes
+
+
+def rows_to_ask(needed: list[int], budget: int, most: int) -> list[int]:
+    """How many rows to read for each subscription, if each needs so many: not over `most` each nor `budget` in all."""
+    wanted = [max(1, min(rows, most)) for rows in needed]
+    total = sum(wanted)
+    return wanted if total <= budget else [max(1, rows * budget // total) for rows in wanted]

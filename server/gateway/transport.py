@@ -1,0 +1,146 @@
+"""uvicorn's WebSocket protocol (websockets, sans-I/O), opened up so that ready frames go straight to the transport.
+
+It stands on internals of the pinned uvicorn, named in INTERNALS and checked by tests/gateway/test_transport.py. Writing past
+the library is legal while the connection is open and no fragmented message of ours is under way (we send none), with no
+compression negotiated (performance.md §3). What it changes besides:
+
+- an empty Sec-WebSocket-Protocol header, as older Python clients send it, is dropped before the library refuses it;
+- messages reach the application as bytes: the codec checks UTF-8, and answers with our close code rather than 1007;
+- a message that is too large, or in absurdly many fragments, closes with 3501; the library's 1009 would keep browsers
+  away for good (protocol.md §7);
+- whoever does not finish closing in time is aborted: closing in order would wait for a full buffer for ever.
+"""
+
+import socket
+import struct
+from typing import Any, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request
+
+from server.gateway.protocol import CloseCode
+
+VERSIONS = {"uvicorn": "0.54.0", "websockets": "17.4"}
+"""The versions whose internals were read."""
+
+EXTENSION = "warmline"
+"""The key in the ASGI scope's extensions under which an endpoint finds its writer."""
+
+MAX_FRAGMENTS = 4_096
+
+_SUBPROTOCOL = "Sec-WebSocket-Protocol"
+
+
+class GatewayProtocol(WebSocketsSansIOProtocol):
+    """A connection that is also the Writer of its outbox."""
+
+    @property
+    def open(self) -> bool:
+        """See Writer."""
+        return (
+            self.handshake_complete
+            and not self.close_sent
+            and not self.disconnected
+            and not self.transport.is_closing()
+        )
+
+    def write(self, data: bytes) -> None:
+        """See Writer. Only while `open`."""
+        self.transport.write(data)
+
+    def buffered(self) -> int:
+        """See Writer."""
+        return self.transport.get_write_buffer_size()
+
+    async def drained(self) -> None:
+        """See Writer."""
+        await self.writable.wait()
+
+    def finish(self, code: int, reason: str) -> None:
+        """See Writer. Does nothing when the connection is no longer open."""
+        if self.open:
+            self.conn.send_close(code, reason)
+            self._closing(b"".join(self.conn.data_to_send()), code, reason)
+
+    def abort(self) -> None:
+        """See Writer. The kernel drops its part too, so that a stalled peer holds no memory."""
+        if self.disconnected:
+            return
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _closing(self, frame: bytes, code: int, reason: str) -> None:
+        self.transport.write(frame)
+        self.close_sent = True
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if self.read_paused:
+            # The peer's answer is behind what it sent before.
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.abort)
+
+    # What differs from uvicorn
+
+    def handle_connect(self, event: Request) -> None:
+        """Take the handshake; hand the application its writer."""
+        offered = event.headers.get_all(_SUBPROTOCOL)
+        if offered and not any(value.strip() for value in offered):
+            del event.headers[_SUBPROTOCOL]
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = {"writer": self}
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take one more fragment of a message."""
+        if self.close_sent:
+            return
+        if len(self.frames) >= MAX_FRAGMENTS:
+            self.frames = []
+            self.finish(CloseCode.BAD_REQUEST, "message in too many fragments")
+            return
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand over a message as bytes, and read on only when it was taken."""
+        data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def handle_parser_exception(self) -> None:
+        """The peer broke the rules of WebSocket, or the limit of a message."""
+        if self.close_sent:
+            return
+        if not isinstance(self.conn.parser_exc, PayloadTooBig):
+            super().handle_parser_exception()
+            self.close_timer = self.loop.call_later(self.close_timeout, self.abort)
+            return
+        self.conn.data_to_send()  # the library's 1009: never sent
+        close = Close(CloseCode.BAD_REQUEST, "message too large")
+        self._closing(Frame(Opcode.CLOSE, close.serialize()).serialize(mask=False), close.code, close.reason)
+        if self.transport.can_write_eof():
+            # What the peer is still sending is read and dropped, or else its kernel would not let it see our close frame.
+            self.transport.write_eof()
+
+    def shutdown(self) -> None:
+        """The server is going down and nobody drained it: close as the protocol says."""
+        if not self.open:
+            super().shutdown()
+            return
+        # A tick later: what was pushed before goes out before.
+        self.loop.call_soon(self.finish, CloseCode.SHUTDOWN, CloseCode.SHUTDOWN.reason)
+
+
+INTERNALS = (
+    "close_sent", "close_timeout", "close_timer", "conn", "disconnected", "frames", "handshake_complete", "loop", "queue",
+    "read_paused", "transport", "writable",
+)  # fmt: skip
+"""Attributes of uvicorn's protocol that this module reads or sets."""

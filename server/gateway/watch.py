@@ -1,0 +1,190 @@
+"""Badges: what changed in channels that a connected person is in but, on some connection, not subscribed to.
+
+A hint is an absolute fact on the personal channel, so it may come late or twice and needs no position. It is fetched when it
+goes out, many at once, and sent once more a while later, because nothing tells whether the first one arrived.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from server.gateway.channels import Channel, Channels, Listener, Subscription, Topics
+from server.gateway.ports import Policy
+from server.gateway.settings import Counters, GatewaySettings
+
+log = logging.getLogger(__name__)
+
+Pair = tuple[str, str]
+"""(person key, channel key)"""
+
+_PAUSE = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Person:
+    listeners: set[Listener] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Due:
+    """`everywhere`: for all connections, not only those that are not subscribed. `again`: it is the second time."""
+
+    everywhere: bool
+    again: bool
+
+
+class Watch:
+    """Who is here, which channels they watch, and which hints are due."""
+
+    def __init__(
+        self, policy: Policy, topics: Topics, channels: Channels, settings: GatewaySettings, counters: Counters
+    ) -> None:
+        self._policy = policy
+        self._topics = topics
+        self._channels = channels
+        self._settings = settings
+        self._counters = counters
+        self._people: dict[str, _Person] = {}
+        self._due: dict[Pair, _Due] = {}
+        self._later: dict[Pair, tuple[float, bool]] = {}
+        self._sender: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """End what is being sent."""
+        if self._sender is not None:
+            self._sender.cancel()
+            await asyncio.gather(self._sender, return_exceptions=True)
+
+    # Who is here
+
+    def joined(self, listener: Listener, keys: Iterable[str]) -> None:
+        """A connection of a person who is in these channels."""
+        if listener.person not in self._people:
+            self._people[listener.person] = _Person()
+            self._topics.open(listener.person)
+        person = self._people[listener.person]
+        person.listeners.add(listener)
+        for key in {*keys, *person.keys}:
+            self._start(listener.person, key)
+
+    def left(self, listener: Listener) -> None:
+        """A connection is gone, if it ever was admitted."""
+        person = self._people.get(listener.person)
+        if person is None or listener not in person.listeners:
+            return
+        person.listeners.discard(listener)
+        for key in list(person.keys):
+            if person.listeners:
+                self._count(listener.person, key)
+            else:
+                self._stop(listener.person, key)
+        if not person.listeners:
+            del self._people[listener.person]
+            self._topics.close(listener.person)
+
+    def changed(self, subscription: Subscription) -> None:
+        """A subscription began or ended: the badge may depend on the channel no more, or again."""
+        self._count(subscription.listener.person, subscription.channel.key)
+
+    def _start(self, person: str, key: str) -> None:
+        channel = self._channels.open(key)
+        channel.watchers.add(person)
+        self._people[person].keys.add(key)
+        self._count(person, key)
+
+    def _stop(self, person: str, key: str) -> None:
+        self._people[person].keys.discard(key)
+        channel = self._channels.get(key)
+        if channel is not None:
+            channel.watchers.discard(person)
+            channel.badges.discard(person)
+            self._channels.release(channel)
+
+    def _count(self, person: str, key: str) -> None:
+        """Does any connection of the person depend on hints about this channel?"""
+        known, channel = self._people.get(person), self._channels.get(key)
+        if channel is None:
+            return
+        if known and key in known.keys and any(key not in listener.keys for listener in known.listeners):
+            channel.badges.add(person)
+        else:
+            channel.badges.discard(person)
+
+    # What is due
+
+    def row(self, channel: Channel) -> None:
+        """Something was written there."""
+        for person in channel.badges:
+            self._make_due((person, channel.key), everywhere=False)
+
+    def came_in(self, pairs: Sequence[Pair]) -> None:
+        """People who became members lately: watch what is not yet watched, and say so."""
+        for person, key in pairs:
+            if person in self._people and key not in self._people[person].keys:
+                self.called(person, key)
+
+    def called(self, person: str, key: str) -> None:
+        """Look at this channel again, for all connections of the person."""
+        if person in self._people:
+            self._start(person, key)
+            self._make_due((person, key), everywhere=True)
+
+    def everything(self) -> None:
+        """The bus was away: what it would have called out is unknown."""
+        for person, known in self._people.items():
+            for key in known.keys:
+                self._make_due((person, key), everywhere=True)
+
+    def tick(self, now: float) -> None:
+        """Make due again what was sent a while ago."""
+        while self._later:
+            pair, (when, everywhere) = next(iter(self._later.items()))
+            if when > now:
+                return
+            del self._later[pair]
+            self._make_due(pair, everywhere, again=True)
+
+    def _make_due(self, pair: Pair, everywhere: bool, again: bool = False) -> None:
+        due = self._due.get(pair)
+        if due is None:
+            self._due[pair] = _Due(everywhere, again)
+        else:
+            due.everywhere |= everywhere
+            due.again &= again
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        while self._due:
+            await asyncio.sleep(self._settings.hint_delay)
+            pairs = list(self._due)[: self._settings.hint_batch]
+            batch = {pair: self._due.pop(pair) for pair in pairs}
+            batch = {pair: due for pair, due in batch.items() if pair[0] in self._people}
+            if batch and not await self._tell(batch):
+                await asyncio.sleep(_PAUSE)
+
+    async def _tell(self, batch: dict[Pair, _Due]) -> bool:
+        try:
+            hints = await self._policy.hints(list(batch))
+        except Exception as error:
+            log.warning("hints cannot be read and wait: %s", type(error).__name__)
+            self._due = batch | self._due
+            return False
+        now = asyncio.get_running_loop().time()
+        for hint in hints:
+            pair = (hint.person, hint.key)
+            person, due = self._people.get(hint.person), batch.get(pair)
+            if person is None or due is None:
+                continue
+            for listener in person.listeners:
+                if due.everywhere or hint.key not in listener.keys:
+                    listener.hint(hint.data)
+                    self._counters.hints += 1
+            self._later.pop(pair, None)
+            if not due.again:
+                self._later[pair] = (now + self._settings.hint_again, due.everywhere)
+            if not hint.watched:
+                self._stop(hint.person, hint.key)
+        return True

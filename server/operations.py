@@ -1,0 +1,149 @@
+"""The contents page of the product: every operation, its HTTP route, what it takes and gives, who may, what is recorded.
+
+HTTP routes, the WebSocket's rpc and OpenAPI are read off this table, and so is the isolation walk of the tests. To add an
+operation, write its verb where it belongs and add a line here.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from server import audit
+from server.chat import channels, memberships, messages, reads
+from server.chat.batcher import Batcher
+from server.chat.shapes import when
+from server.db import Database, Transaction
+from server.errors import Invalid, NotFound
+from server.ids import Id
+from server.people import actors, patients, team
+from server.people.actors import Actor, Identity
+from server.people.team import Nothing
+
+SIGNED_IN: Final = "signed in"
+"""Permission: whoever is signed in; the verb finds only what is theirs (membership is access)."""
+STAFF: Final = "staff"
+"""Permission: any team member."""
+OWN: Final = "own"
+"""Audit word: the actor's own affairs, nobody's record."""
+LOG: Final = "log"
+"""Audit word: the event it writes to the channel's log is its record."""
+
+_Params = TypeVar("_Params", bound=BaseModel)
+Verb = Callable[[Transaction, Actor, Any], Awaitable[BaseModel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing the product can do. `audits` is the word it is recorded under, or OWN or LOG: not in the access log.
+
+    The verb is None for the one operation that is batched and runs in no transaction of its own: message.send.
+    """
+
+    name: str
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    params: type[BaseModel]
+    result: type[BaseModel]
+    permission: str
+    audits: str
+    verb: Verb | None
+
+
+_MESSAGES: Final = "/api/channels/{channel_id}/messages"
+_MEMBERS: Final = "/api/channels/{channel_id}/members"
+_ACTIVATE: Final = "/api/patients/{patient_id}/care-team"
+_TEAM: Final = "/api/team"
+
+# fmt: off
+OPERATIONS: Final = (
+    Operation("me", "GET", "/api/me", Nothing, team.Me, SIGNED_IN, OWN, team.me),
+
+    Operation("patient.create", "POST", "/api/patients", patients.CreatePatient, patients.PatientShape, "patient.create", "patient.create", patients.create),
+    Operation("patient.get", "GET", "/api/patients/{patient_id}", patients.GetPatient, patients.PatientShape, "patient.read", "patient.read", patients.get),
+    Operation("patient.list", "GET", "/api/patients", team.Page, patients.Patients, "patient.read", "patient.list", patients.list_all),
+
+    Operation("team_member.create", "POST", _TEAM, team.CreateTeamMember, team.TeamMemberShape, "team.manage", "team_member.create", team.create),
+    Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
+    Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
+
+    Operation("channel.activate", "POST", _ACTIVATE, channels.Activate, channels.Activated, "patient.read", "channel.activate", channels.activate),
+    Operation("channel.list", "GET", "/api/channels", Nothing, channels.Channels, SIGNED_IN, OWN, channels.list_mine),
+    Operation("channel.directory", "GET", "/api/channels/{channel_id}/directory", channels.InChannel, channels.Directory, SIGNED_IN, "channel.directory", channels.directory),
+    Operation("channel.read", "PUT", "/api/channels/{channel_id}/read-mark", reads.MoveReadMark, reads.ReadMark, SIGNED_IN, OWN, reads.move),
+
+    Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),
+    Operation("message.send", "POST", _MESSAGES, messages.SendMessage, messages.Sent, SIGNED_IN, LOG, None),
+
+    Operation("member.add", "POST", _MEMBERS, memberships.AddMember, memberships.Added, SIGNED_IN, "member.add", memberships.add),
+    Operation("member.remove", "DELETE", _MEMBERS + "/{member_id}", memberships.RemoveMember, memberships.Removed, SIGNED_IN, "member.remove", memberships.remove),
+)
+# fmt: on
+
+BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
+
+
+class Dispatcher:
+    """Runs operations for whoever asks: one transaction each, permission first, the access log in it."""
+
+    def __init__(self, database: Database, batcher: Batcher) -> None:
+        self._database = database
+        self._batcher = batcher
+
+    async def call(
+        self, identity: Identity, name: str, data: bytes | dict[str, Any], request_id: str | None = None
+    ) -> bytes:
+        """Run an operation and return its result as JSON.
+
+        Args:
+            identity: who the token names.
+            name: of the operation.
+            data: its parameters, as JSON or parsed.
+            request_id: for the access log, if the caller has one.
+
+        Raises:
+            WarmlineError: every refusal.
+        """
+        operation = BY_NAME.get(name)
+        if operation is None:
+            raise NotFound(f"There is no operation {name!r:.60}.")
+        if operation.verb is None:
+            return (await self._send(identity, parse(messages.SendMessage, data))).model_dump_json().encode()
+        async with self._database.transaction() as tx:
+            actor = await actors.load(tx, identity)
+            if operation.permission == STAFF:
+                actor.require_staff()
+            elif operation.permission != SIGNED_IN:
+                actor.require(operation.permission)
+            params = parse(operation.params, data)
+            result = await operation.verb(tx, actor, params)
+            if operation.audits not in (OWN, LOG):
+                facts = {field: value for field, value in params if isinstance(value, Id)}
+                await audit.append(
+                    tx, actor.organization_id, actor.person_id, operation.audits, request_id or actor.request_id, facts
+                )
+        return result.model_dump_json().encode()
+
+    async def _send(self, identity: Identity, params: messages.SendMessage) -> messages.Sent:
+        sent = await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)
+        return messages.Sent(message_id=sent["message_id"], offset=sent["offset"], at=when(sent["at"]))
+
+
+def parse(model: type[_Params], data: bytes | dict[str, Any]) -> _Params:
+    """Parameters from JSON, or from what HTTP carries as text in path and query.
+
+    Raises:
+        Invalid: one sentence per field that is wrong, with what it takes; what was sent is not repeated.
+    """
+    try:
+        return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
+    except ValidationError as wrong:
+        if wrong.errors()[0]["type"] == "json_invalid":
+            raise Invalid(
+                "The request is not JSON, or a text in it holds half of a character (a lone surrogate)."
+            ) from None
+        told = [
+            (".".join(str(part) for part in error["loc"]), error["msg"]) for error in wrong.errors(include_input=False)
+        ]
+        raise Invalid("; ".join(f"{where or 'request'}: {message}" for where, message in told)) from None

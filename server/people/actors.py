@@ -1,0 +1,65 @@
+"""Who asks, and what they may do: read afresh for every operation, so that a change counts at once."""
+
+from dataclasses import dataclass, field
+
+from server.db import Transaction
+from server.errors import Forbidden, Unauthorized
+from server.ids import OrganizationId, PersonId, random_token
+from server.people.permissions import DENIALS
+
+UNKNOWN = "You are not signed in here. Sign in again."
+"""One and the same refusal for whoever is unknown, foreign or archived staff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a token names: one person of one organisation. Nothing yet about what they may do."""
+
+    organization_id: OrganizationId
+    person_id: PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks. `kind` is patient or team_member; an archived patient still reads (domain.md §1)."""
+
+    organization_id: OrganizationId
+    person_id: PersonId
+    kind: str
+    permissions: frozenset[str]
+    request_id: str = field(default_factory=random_token)
+
+    @property
+    def is_staff(self) -> bool:
+        """A team member, as opposed to a patient."""
+        return self.kind == "team_member"
+
+    def require(self, permission: str) -> None:
+        """Refuse, in the permission's own words, who does not hold it. Raises Forbidden."""
+        if permission not in self.permissions:
+            raise Forbidden(DENIALS[permission])
+
+    def require_staff(self) -> None:
+        """Refuse patients. Raises Forbidden."""
+        if not self.is_staff:
+            raise Forbidden("This is for team members.")
+
+
+async def load(tx: Transaction, identity: Identity) -> Actor:
+    """The person behind an identity, as they are now.
+
+    Raises:
+        Unauthorized: no such person, or an archived team member.
+    """
+    rows = await tx.rows(
+        """select p.kind, p.status, coalesce(r.permissions || t.extra_permissions, '{}') as permissions
+             from people p
+             left join team_members t on (t.organization_id, t.id) = (p.organization_id, p.id)
+             left join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
+            where (p.organization_id, p.id) = ($1, $2)""",
+        identity.organization_id,
+        identity.person_id,
+    )
+    if not rows or (rows[0]["kind"] == "team_member" and rows[0]["status"] != "active"):
+        raise Unauthorized(UNKNOWN)
+    return Actor(identity.organization_id, identity.person_id, rows[0]["kind"], frozenset(rows[0]["permissions"]))

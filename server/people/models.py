@@ -1,0 +1,97 @@
+"""Organisations and people as Python sees them: schema.sql's columns, types and references; the rules stand there alone."""
+
+from datetime import datetime
+
+from sqlalchemy import ARRAY, DateTime, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+from server.db import reference
+from server.ids import KeyId, OrganizationId, PatientGroupId, PatientId, PersonId, TeamMemberId, now
+
+_WHEN = DateTime(timezone=True)
+
+
+class Organization(SQLModel, table=True):
+    """The tenant."""
+
+    __tablename__ = "organizations"
+    id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+
+
+class Role(SQLModel, table=True):
+    """What a role may do in one organisation."""
+
+    __tablename__ = "roles"
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    name: str = Field(sa_type=Text, primary_key=True)
+    permissions: list[str] = Field(sa_type=ARRAY(Text))
+
+
+class OrganizationKey(SQLModel, table=True):
+    """A data key, wrapped."""
+
+    __tablename__ = "organization_keys"
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    id: KeyId = Field(sa_type=Text, primary_key=True)
+    wrapped: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+    retired_at: datetime | None = Field(sa_type=_WHEN, default=None)
+
+
+class Person(SQLModel, table=True):
+    """What patients and team members have in common."""
+
+    __tablename__ = "people"
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    id: PersonId | PatientId | TeamMemberId = Field(sa_type=Text, primary_key=True)
+    kind: str = Field(sa_type=Text)
+    email: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text, default="active")
+    created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+
+
+class PatientGroup(SQLModel, table=True):
+    """A cohort."""
+
+    __tablename__ = "patient_groups"
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    id: PatientGroupId = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text)
+    is_default: bool = False
+
+
+class TeamMember(SQLModel, table=True):
+    """Staff."""
+
+    __tablename__ = "team_members"
+    __table_args__ = (
+        reference("organization_id id kind", "people", "organization_id id kind"),
+        reference("organization_id role", "roles", "organization_id name"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    id: TeamMemberId = Field(sa_type=Text, primary_key=True)
+    kind: str = Field(sa_type=Text, default="team_member")
+    name: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    extra_permissions: list[str] = Field(sa_type=ARRAY(Text), default_factory=list)
+
+
+class Patient(SQLModel, table=True):
+    """A patient."""
+
+    __tablename__ = "patients"
+    __table_args__ = (
+        reference("organization_id id kind", "people", "organization_id id kind"),
+        reference("organization_id allocation_clinician_id", "team_members", "organization_id id"),
+        reference("organization_id patient_group_id", "patient_groups", "organization_id id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    id: PatientId = Field(sa_type=Text, primary_key=True)
+    kind: str = Field(sa_type=Text, default="patient")
+    legal_name: str = Field(sa_type=Text)
+    preferred_name: str | None = Field(sa_type=Text, default=None)
+    display_name: str | None = Field(sa_type=Text, default=None)
+    allocation_clinician_id: TeamMemberId = Field(sa_type=Text)
+    patient_group_id: PatientGroupId = Field(sa_type=Text)

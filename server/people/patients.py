@@ -1,0 +1,108 @@
+"""Patients: create, read, list."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from server.db import Transaction
+from server.errors import Conflict, Invalid, NotFound
+from server.ids import OrganizationId, PatientGroupId, PatientId, TeamMemberId
+from server.locks import lock
+from server.people.actors import Actor
+from server.people.models import Patient, Person
+from server.people.team import Page, page
+from server.people.wording import Email, Name
+
+
+class CreatePatient(BaseModel):
+    """A new patient. Without a patient group, the organisation's default one."""
+
+    legal_name: Name
+    preferred_name: Name | None = None
+    email: Email
+    allocation_clinician_id: TeamMemberId
+    patient_group_id: PatientGroupId | None = None
+
+
+class GetPatient(BaseModel):
+    """One patient."""
+
+    patient_id: PatientId
+
+
+class PatientShape(BaseModel):
+    """A patient, as staff see them; of their care-team channel only whether it is activated (domain.md §2)."""
+
+    id: PatientId
+    legal_name: str
+    preferred_name: str | None
+    display_name: str | None
+    email: str
+    status: Literal["active", "archived"]
+    allocation_clinician_id: TeamMemberId
+    patient_group_id: PatientGroupId
+    care_team: Literal["none", "active", "archived"]
+
+
+class Patients(BaseModel):
+    """A page of patients."""
+
+    patients: list[PatientShape]
+    more: bool
+
+
+_SELECT = """select t.id, t.legal_name, t.preferred_name, t.display_name, p.email, p.status, t.allocation_clinician_id,
+         t.patient_group_id, coalesce((select c.status from channels c where (c.organization_id, c.patient_id, c.kind)
+           = (t.organization_id, t.id, 'care_team')), 'none') as care_team
+    from patients t join people p on (p.organization_id, p.id) = (t.organization_id, t.id) where t.organization_id = $1"""
+
+
+async def insert(tx: Transaction, organization_id: OrganizationId, params: CreatePatient) -> PatientId:
+    """Write a patient; who may, was asked before.
+
+    Raises:
+        Invalid: the allocation clinician or the patient group is not one of this organisation.
+        Conflict: the clinician is archived, or the email address is in use.
+    """
+    await lock(tx, organization_id, people=[params.allocation_clinician_id])
+    clinician = await tx.session.get(Person, (organization_id, params.allocation_clinician_id))
+    if clinician is None:
+        raise Invalid("allocation_clinician_id: there is no such team member. Name an active one.")
+    if clinician.status != "active":
+        raise Conflict("allocation_clinician_id: this team member is archived. Name an active one.")
+    group = params.patient_group_id
+    rows = await tx.rows(
+        "select id from patient_groups where organization_id = $1 and (id = $2 or $2::text is null and is_default)",
+        organization_id,
+        group,
+    )
+    if not rows:
+        raise Invalid("patient_group_id: there is no such patient group.")
+    person_id = PatientId.new()
+    tx.session.add(Person(organization_id=organization_id, id=person_id, kind="patient", email=params.email))
+    await tx.session.flush()
+    chosen = params.model_dump(exclude={"email", "patient_group_id"})
+    tx.session.add(Patient(organization_id=organization_id, id=person_id, patient_group_id=rows[0]["id"], **chosen))
+    await tx.session.flush()
+    return person_id
+
+
+async def create(tx: Transaction, actor: Actor, params: CreatePatient) -> PatientShape:
+    """A new patient; see insert for what is refused."""
+    person_id = await insert(tx, actor.organization_id, params)
+    return await get(tx, actor, GetPatient(patient_id=person_id))
+
+
+async def get(tx: Transaction, actor: Actor, params: GetPatient) -> PatientShape:
+    """One patient. Raises NotFound."""
+    rows = await tx.rows(_SELECT + " and t.id = $2", actor.organization_id, params.patient_id)
+    if not rows:
+        raise NotFound("There is no such patient.")
+    tx.concerns(patient_id=params.patient_id)
+    return PatientShape(**rows[0])
+
+
+async def list_all(tx: Transaction, actor: Actor, params: Page) -> Patients:
+    """The organisation's patients, by legal name."""
+    rows = await page(tx, actor, params, _SELECT, "t.legal_name", "patients")
+    return Patients(patients=[PatientShape(**row) for row in rows[: params.limit]], more=len(rows) > params.limit)

@@ -1,0 +1,33 @@
+"""Names and addresses as parameters: trimmed, bounded, and free of characters that deceive or break."""
+
+import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.?[^@\s]*")
+
+
+def _name(value: str) -> str:
+    value = unicodedata.normalize("NFC", value.strip())
+    if not value:
+        raise ValueError("must not be empty")
+    if any(unicodedata.category(character) in _FORBIDDEN for character in value):
+        raise ValueError("must not hold control, bidirectional or zero-width characters")
+    return value
+
+
+def _email(value: str) -> str:
+    value = _name(value)
+    if not _EMAIL.fullmatch(value):
+        raise ValueError("must be an email address, such as name@example.org")
+    return value
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
+"""A name of a person or a thing: 1 to 200 characters."""
+
+Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+"""An email address; one person's within an organisation, whatever its case (domain.md §1)."""

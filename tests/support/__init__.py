@@ -1,0 +1,1 @@
+"""What tests share: servers, the cast, the wire, the faults."""

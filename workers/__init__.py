@@ -1,0 +1,1 @@
+"""What is done apart from any request, by any number of worker processes."""

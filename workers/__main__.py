@@ -1,0 +1,45 @@
+"""`python -m workers` (`warmline work`): one worker, until SIGTERM or SIGINT."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+from server import config, schema
+from server.config import Settings
+from server.crypto import MasterKey
+from server.db import Database
+from server.errors import Misconfigured
+from workers import integrity
+from workers.runner import Sweep, run
+
+SWEEPS = (Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),)
+
+
+async def work(settings: Settings) -> None:
+    """Run the sweeps until a signal comes; the one in progress is finished."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await schema.check(settings.database_url)
+    database = Database(settings.database_url, MasterKey.read(settings.master_key_file), lambda _topic, _payload: None)
+    await database.start()
+    try:
+        await run(database, SWEEPS, stopped)
+    finally:
+        await database.stop()
+
+
+def main() -> int:
+    """Run a worker; 2 when the settings or the database do not allow it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(work(config.load()))
+    except Misconfigured as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

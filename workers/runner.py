@@ -1,0 +1,50 @@
+"""Runs the sweeps: work that comes back with the clock. Of any number of workers, one at a time does each."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from server.db import Database, Transaction
+from server.errors import WarmlineError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Work to do every so many seconds, in a transaction of its own."""
+
+    name: str
+    every: float
+    work: Callable[[Transaction], Awaitable[None]]
+
+
+async def run(database: Database, sweeps: Sequence[Sweep], stopped: asyncio.Event) -> None:
+    """Run all sweeps until `stopped` is set; a failure is logged, and the sweep comes again."""
+    async with asyncio.TaskGroup() as tasks:
+        for sweep in sweeps:
+            tasks.create_task(_repeat(database, sweep, stopped))
+
+
+async def _repeat(database: Database, sweep: Sweep, stopped: asyncio.Event) -> None:
+    while not stopped.is_set():
+        try:
+            await once(database, sweep)
+        except WarmlineError as error:
+            log.warning("sweep %s: %s", sweep.name, error.message)
+        except Exception:
+            log.exception("sweep %s failed", sweep.name)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), sweep.every)
+
+
+async def once(database: Database, sweep: Sweep) -> bool:
+    """Run a sweep now, unless another worker is at it; whether it ran."""
+    async with database.transaction() as tx:
+        # The lock goes with the transaction, however this process ends.
+        [row] = await tx.rows("select pg_try_advisory_xact_lock(hashtext('sweep ' || $1)) as mine", sweep.name)
+        if row["mine"]:
+            await sweep.work(tx)
+        return bool(row["mine"])
