@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from server import audit
-from server.chat import channels, memberships, messages, reads
+from server.chat import activation, channels, directory, memberships, messages, reads
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
 from server.db import Database, Transaction
@@ -68,9 +68,9 @@ OPERATIONS: Final = (
     Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
     Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
 
-    Operation("channel.activate", "POST", _ACTIVATE, channels.Activate, channels.Activated, "patient.read", "channel.activate", channels.activate),
+    Operation("channel.activate", "POST", _ACTIVATE, activation.Activate, activation.Activated, "patient.read", "channel.activate", activation.activate),
     Operation("channel.list", "GET", "/api/channels", Nothing, channels.Channels, SIGNED_IN, OWN, channels.list_mine),
-    Operation("channel.directory", "GET", "/api/channels/{channel_id}/directory", channels.InChannel, channels.Directory, SIGNED_IN, "channel.directory", channels.directory),
+    Operation("channel.directory", "GET", "/api/channels/{channel_id}/directory", channels.InChannel, directory.Directory, SIGNED_IN, "channel.directory", directory.directory),
     Operation("channel.read", "PUT", "/api/channels/{channel_id}/read-mark", reads.MoveReadMark, reads.ReadMark, SIGNED_IN, OWN, reads.move),
 
     Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),

@@ -14,21 +14,28 @@ from server.errors import Misconfigured
 SCHEMA = Path(__file__).resolve().parent.parent / "schema.sql"
 
 CATALOG = """
-select concat_ws(' ', 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                 a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid))
-  from pg_attribute a join pg_class c on c.oid = a.attrelid
-  left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
- where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
-union all select 'index ' || pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid
- where c.relnamespace = 'public'::regnamespace
+with relations as (select * from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f'))
+select concat_ws(' ', 'relation', c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
+                 (select string_agg(p, ',' order by p) from unnest(array['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+                   where has_table_privilege('warmline_app', c.oid, p))) from relations c
+union all select concat_ws(' ', 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                 a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid),
+                 (select string_agg(p, ',' order by p) from unnest(array['SELECT', 'INSERT', 'UPDATE']) p
+                   where has_column_privilege('warmline_app', c.oid, a.attnum, p)))
+  from pg_attribute a join relations c on c.oid = a.attrelid
+  left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum where a.attnum > 0 and not a.attisdropped
+union all select 'index ' || pg_get_indexdef(i.indexrelid) from pg_index i join relations c on c.oid = i.indrelid
 union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
  where connamespace = 'public'::regnamespace and contype <> 'n'
-union all select 'function ' || pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace
-union all select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
-union all select 'grant ' || table_name || ' ' || privilege_type from information_schema.role_table_grants
- where table_schema = 'public' and grantee = 'warmline_app'
+union all select 'function ' || pg_get_functiondef(oid) from pg_proc
+ where pronamespace = 'public'::regnamespace and prokind in ('f', 'p')
+union all select concat_ws(' ', 'trigger', c.relname, t.tgenabled, case when t.tgisinternal then k.conname || ' ' || t.tgfoid::regproc
+                 else pg_get_triggerdef(t.oid) end)
+  from pg_trigger t join relations c on c.oid = t.tgrelid left join pg_constraint k on k.oid = t.tgconstraint
+union all select 'rule ' || pg_get_ruledef(r.oid) from pg_rewrite r join relations c on c.oid = r.ev_class
 order by 1
 """
+_MAY_ACT = "select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = 'warmline_app'"
 _TABLES = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
 
 
@@ -64,11 +71,12 @@ async def check(url: str) -> None:
     connection = await asyncpg.connect(url, timeout=10)
     try:
         await _require_durable(connection)
-        await _require_match(connection)
-        if not await connection.fetchval("select pg_has_role(current_user, 'warmline_app', 'set')"):
+        # First the role, without which the rest cannot be read; before any `schema apply` there is none.
+        if await connection.fetchval(_MAY_ACT) is False:
             raise Misconfigured(
                 "DATABASE_URL: this login may not act as warmline_app. Run: grant warmline_app to <login>"
             )
+        await _require_match(connection)
     finally:
         await connection.close()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from server.app.log import ids as _ids
 from server.app.log import key
-from server.chat.batcher import NOT_FOUND
 from server.chat.channels import summaries
+from server.chat.policy import NOT_FOUND
 from server.db import Database, translated
 from server.errors import NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint

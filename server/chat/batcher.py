@@ -17,8 +17,9 @@ import asyncpg
 from server import events
 from server.chat import bodies
 from server.chat.append import CALL
+from server.chat.policy import REFUSALS
 from server.db import Database, translated
-from server.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable, WarmlineError
+from server.errors import Conflict, TooMany, Unavailable, WarmlineError
 from server.events import Event, Words
 from server.ids import MessageId
 from server.people.actors import Identity
@@ -30,15 +31,6 @@ FLUSHERS = 2
 """Batches under way at once. A lane is in one of them only, so they never wait for each other and keep each channel's order."""
 PATIENCE_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
-
-NOT_FOUND = "There is no such channel."
-REFUSALS: dict[str, WarmlineError] = {
-    "not_found": NotFound(NOT_FOUND),
-    "person_archived": Forbidden("You can read here, but no longer write."),
-    "channel_archived": Conflict("This channel is archived and takes no messages. Yours was not delivered."),
-    "nobody_left": Conflict("Nobody else is left in this channel. Your message was not delivered."),
-    "root_not_found": NotFound("reply_to: there is no such message to reply to."),
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -115,7 +107,7 @@ class Batcher:
 
         Raises:
             Invalid: the text is none.
-            NotFound, Forbidden, Conflict: see REFUSALS; Conflict also for a client_id used with another message.
+            NotFound, Forbidden, Conflict: see policy.REFUSALS; Conflict also for a client_id used with another message.
             TooMany: somebody has held the channel for ten seconds.
             Unavailable: the outcome is unknown; sending the same again is safe.
         """
@@ -177,14 +169,10 @@ class Batcher:
     def _settle(self, lane_key: tuple[str, str]) -> None:
         """Drop the lane when it is empty; else queue it again, after a pause if its channel was held."""
         lane = self._lanes[lane_key]
-        held = len(lane.sends) > 0 and not lane.sends[0].done.done() and lane.pause > 0
-        while lane.sends and lane.sends[0].done.done():
-            lane.sends.popleft()
-        if any(send.done.done() for send in lane.sends):
-            lane.sends = deque(send for send in lane.sends if not send.done.done())
+        lane.sends = deque(send for send in lane.sends if not send.done.done())
         if not lane.sends:
             del self._lanes[lane_key]
-        elif held:
+        elif lane.pause:
             asyncio.get_running_loop().call_later(lane.pause, self._queue, lane_key, lane)
         else:
             self._queue(lane_key, lane)

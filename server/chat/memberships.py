@@ -1,13 +1,17 @@
 """Memberships: adding somebody to a channel, and ending a membership. Both are events in the channel's own log."""
 
 from pydantic import BaseModel
+from sqlalchemy import update
 
+from server import events
 from server.chat import policy
 from server.chat.append import append
-from server.chat.channels import end, join, mine, tell
+from server.chat.channels import mine
+from server.chat.models import Membership
 from server.db import Transaction, explain
 from server.errors import Conflict, Forbidden, Invalid, NotFound
-from server.ids import ChannelId, MembershipId, PersonId
+from server.events import Event
+from server.ids import ChannelId, MembershipId, OrganizationId, PersonId
 from server.locks import lock
 from server.people.actors import Actor
 from server.people.models import Person
@@ -106,3 +110,46 @@ async def remove(tx: Transaction, actor: Actor, params: RemoveMember) -> Removed
     await end(tx, event, params.member_id)
     tell(tx, actor.organization_id, params.channel_id, rows[0]["person_id"])
     return Removed(offset=event.offset)
+
+
+def join(
+    tx: Transaction,
+    event: Event,
+    channel_kind: str,
+    person_id: str,
+    membership_id: MembershipId,
+    *,
+    visible_from: int,
+    source: str,
+) -> None:
+    """Write a membership that an event opens, and tell the person's connections."""
+    tx.session.add(
+        Membership(
+            organization_id=OrganizationId(event.organization_id),
+            id=membership_id,
+            channel_id=ChannelId(event.channel_id),
+            channel_kind=channel_kind,
+            person_id=PersonId(person_id),
+            person_kind="patient" if person_id.startswith("pa_") else "team_member",
+            source=source,
+            visible_from=visible_from,
+            read_offset=event.offset,
+            joined_offset=event.offset,
+            joined_at=event.at,
+        )
+    )
+    tell(tx, event.organization_id, event.channel_id, person_id)
+
+
+def tell(tx: Transaction, organization_id: str, channel_id: str, person_id: str) -> None:
+    """Have all connections of a person look at one of their channels again, once this is committed."""
+    tx.announce(events.person_topic(organization_id, person_id), f"{organization_id}:{channel_id}".encode())
+
+
+async def end(tx: Transaction, event: Event, membership_id: str) -> None:
+    """End a membership where an event says so."""
+    await tx.session.execute(
+        update(Membership)
+        .where(Membership.organization_id == event.organization_id, Membership.id == membership_id)  # type: ignore[arg-type]
+        .values(left_offset=event.offset, left_at=event.at)
+    )

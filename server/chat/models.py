@@ -40,7 +40,7 @@ class Membership(SQLModel, table=True):
     )
     organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
     id: MembershipId = Field(sa_type=Text, primary_key=True)
-    channel_id: ChannelId = Field(sa_type=Text)
+    channel_id: ChannelId = Field(sa_type=Text, primary_key=True)
     channel_kind: str = Field(sa_type=Text)
     person_id: PersonId = Field(sa_type=Text)
     person_kind: str = Field(sa_type=Text)

@@ -6,13 +6,26 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from server.errors import Conflict, Forbidden, NotFound, WarmlineError
+
 Kind = Literal["care_team", "service_team", "staff", "group", "direct"]
 PersonKind = Literal["patient", "team_member"]
 
-PATIENT_KINDS: frozenset[str] = frozenset({"care_team", "service_team", "group"})
-"""Kinds of channel that patients can be in."""
 
 Outcome = Literal["ok", "not_found", "person_archived", "channel_archived", "nobody_left", "root_not_found"]
+
+
+NOT_FOUND = "There is no such channel."
+"""For whatever is not there and for whatever is not theirs, in the same words."""
+
+REFUSALS: dict[str, WarmlineError] = {
+    "not_found": NotFound(NOT_FOUND),
+    "person_archived": Forbidden("You can read here, but no longer write."),
+    "channel_archived": Conflict("This channel is archived and takes no messages. Yours was not delivered."),
+    "nobody_left": Conflict("Nobody else is left in this channel. Your message was not delivered."),
+    "root_not_found": NotFound("reply_to: there is no such message to reply to."),
+}  # fmt: skip
+"""What the sender is told for each outcome but ok."""
 
 
 @dataclass(frozen=True, slots=True)

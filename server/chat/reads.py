@@ -3,7 +3,8 @@
 from pydantic import BaseModel, Field
 
 from server import events
-from server.chat.channels import mine, summaries, tell
+from server.chat.channels import mine, summaries
+from server.chat.memberships import tell
 from server.db import Transaction
 from server.errors import Invalid
 from server.events import Event

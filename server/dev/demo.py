@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from server.chat import channels
+from server.chat import activation
 from server.chat.batcher import Batcher
 from server.config import Settings
 from server.crypto import MasterKey
@@ -66,8 +66,8 @@ async def _open(
 ) -> None:
     actor = Actor(organization_id, PersonId(clinician), "team_member", ALL)
     async with database.transaction() as tx:
-        opened = await channels.activate(
-            tx, actor, channels.Activate(patient_id=patient_id, team_member_ids=[clinician, nurse])
+        opened = await activation.activate(
+            tx, actor, activation.Activate(patient_id=patient_id, team_member_ids=[clinician, nurse])
         )
     assert opened.channel_id is not None
     batcher = Batcher(database, lambda _topic, _payload: None)

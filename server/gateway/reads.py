@@ -28,6 +28,7 @@ class Reads:
         self._counters = counters
         self._max_rows = max_rows
         self._asks: list[_Ask] = []
+        self._reading = 0
         self._running: set[asyncio.Task[None]] = set()
 
     async def since(self, wanted: Sequence[Wanted]) -> list[Sequence[LogRow]]:
@@ -36,7 +37,9 @@ class Reads:
             return []
         ask = _Ask(wanted, asyncio.get_running_loop().create_future())
         self._asks.append(ask)
-        if len(self._running) < _AT_ONCE:
+        # Not the number of tasks: one that has just looked for the last time is not done yet.
+        if self._reading < _AT_ONCE:
+            self._reading += 1
             task = asyncio.create_task(self._run())
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -49,20 +52,25 @@ class Reads:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         for ask in self._asks:
-            _fail(ask, Unavailable("The server is going down. Try again."))
+            _fail(ask, _going_down())
 
     async def _run(self) -> None:
-        while self._asks:
-            batch = self._batch()
-            try:
-                await self._read(batch)
-            except asyncio.CancelledError:
-                for ask in batch:
-                    _fail(ask, Unavailable("The server is going down. Try again."))
-                raise
-            except Exception as error:
-                for ask in batch:
-                    _fail(ask, error)
+        try:
+            while self._asks:
+                await self._answer(self._batch())
+        finally:
+            self._reading -= 1
+
+    async def _answer(self, batch: list[_Ask]) -> None:
+        try:
+            await self._read(batch)
+        except asyncio.CancelledError:
+            for ask in batch:
+                _fail(ask, _going_down())
+            raise
+        except Exception as error:
+            for ask in batch:
+                _fail(ask, error)
 
     def _batch(self) -> list[_Ask]:
         """The asks for one call: in order, as many as keep to the bound, but at least one."""
@@ -90,3 +98,7 @@ class Reads:
 def _fail(ask: _Ask, error: BaseException) -> None:
     if not ask.answer.done():
         ask.answer.set_exception(error)
+
+
+def _going_down() -> Unavailable:
+    return Unavailable("The server is going down. Try again.")

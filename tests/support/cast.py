@@ -9,7 +9,7 @@ import asyncpg
 
 from server.chat.append import append
 from server.chat.batcher import Batcher
-from server.chat.channels import join
+from server.chat.memberships import join
 from server.crypto import MasterKey
 from server.db import Database
 from server.ids import ChannelId, MembershipId, OrganizationId, PatientId, PersonId, TeamMemberId

@@ -1,0 +1,70 @@
+"""The directory of a channel: who is in it and who was, in the shape of the reader's audience (domain.md §1, names shown)."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from server.chat.channels import InChannel, mine
+from server.chat.policy import PersonKind
+from server.db import Transaction
+from server.ids import MembershipId, PersonId
+from server.people.actors import Actor
+
+
+class MemberShape(BaseModel):
+    """Somebody in a channel, now or once. What is None for patients is for staff alone."""
+
+    id: MembershipId
+    kind: PersonKind
+    name: str
+    active: bool
+    me: bool
+    real_name: str | None = None
+    role: str | None = None
+    person_id: PersonId | None = None
+    read_offset: int | None = None
+
+
+class Directory(BaseModel):
+    """Who is and was in a channel, as the actor may know them; and how far the team has read."""
+
+    members: list[MemberShape]
+    seen_offset: int
+
+
+_DIRECTORY = """
+select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, t.name as team_name, t.role,
+       a.display_name, coalesce(a.preferred_name, a.legal_name) as real_name
+  from memberships m
+  left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
+  left join patients a on (a.organization_id, a.id) = (m.organization_id, m.person_id)
+ where (m.organization_id, m.channel_id) = ($1, $2) and (m.left_offset is null or m.left_offset >= $3)
+ order by m.joined_offset, m.id"""
+
+
+async def directory(tx: Transaction, actor: Actor, params: InChannel) -> Directory:
+    """Who is in a channel and who was, as far back as the actor sees. Raises NotFound."""
+    channel = await mine(tx, actor, params.channel_id)
+    # Staff know everybody who ever was here; a patient, only who was here while they could see it.
+    floor = 1 if actor.is_staff else channel["visible_from"]
+    rows = await tx.rows(_DIRECTORY, actor.organization_id, params.channel_id, floor)
+    team = [row["read_offset"] for row in rows if row["active"] and row["kind"] == "team_member"]
+    return Directory(members=[_member(row, actor) for row in rows], seen_offset=max(team, default=0))
+
+
+def _member(row: dict[str, Any], actor: Actor) -> MemberShape:
+    """One member, in the shape of the actor's audience (domain.md §1, names shown)."""
+    me = row["person_id"] == actor.person_id
+    real = row["real_name"]
+    shown = row["team_name"] or row["display_name"] or (real if me or actor.is_staff else "Group member")
+    shape = MemberShape(id=row["id"], kind=row["kind"], name=shown, active=row["active"], me=me)
+    if not actor.is_staff:
+        return shape
+    return shape.model_copy(
+        update={
+            "real_name": real,
+            "role": row["role"],
+            "person_id": row["person_id"],
+            "read_offset": row["read_offset"],
+        }
+    )
