@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import ForeignKeyConstraint
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from server.crypto import KeyRing, MasterKey
@@ -104,8 +105,11 @@ class Database:
         await self._engine.dispose()
 
     async def fetch(self, query: str, /, *args: Any) -> list[asyncpg.Record]:
-        """One read outside any transaction."""
-        return await self.reads.fetch(query, *args)
+        """One statement in a transaction of its own. Raises what `transaction` raises."""
+        try:
+            return await self.reads.fetch(query, *args)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise translated(error) from error
 
     async def _pool(self, size: int, session: dict[str, str]) -> asyncpg.Pool:
         return await asyncpg.create_pool(
@@ -130,7 +134,7 @@ class Database:
                 tx = Transaction(session, self.keys)
                 yield tx
                 await session.commit()
-        except (DBAPIError, InterfaceError, OSError, TimeoutError) as error:
+        except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
             raise translated(error) from error
         for topic, payload in tx.announcements:
             self._publish(topic, payload)
@@ -147,6 +151,6 @@ def translated(error: BaseException) -> BaseException:
         return TooMany("Somebody else is changing the same thing just now. Try again.")
     if isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError):
         return error
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | OSError | TimeoutError):
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | PoolTimeout | OSError | TimeoutError):
         return Unavailable("The database is away or overloaded. Try again.")
     return error

@@ -76,19 +76,9 @@ def _bearer(request: Request) -> str:
 
 async def _params(request: Request, operation: Operation) -> dict[str, Any]:
     """Path, query and body as one set of parameters; the path wins, so that a body cannot say otherwise."""
-    params: dict[str, Any] = {}
-    if operation.method in ("POST", "PUT"):
-        params = _object(await _body(request))
-    else:
-        params = {name: _number(value) if name in _NUMBERS else value for name, value in request.query_params.items()}
+    in_body = operation.method in ("POST", "PUT")
+    params = _object(await _body(request)) if in_body else dict(request.query_params)
     return params | request.path_params
-
-
-_NUMBERS = {"limit", "before"}
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
 async def _body(request: Request) -> bytes:

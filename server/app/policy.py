@@ -9,7 +9,7 @@ from server.app.log import ids as _ids
 from server.app.log import key
 from server.chat.channels import summaries
 from server.chat.policy import NOT_FOUND
-from server.db import Database, translated
+from server.db import Database
 from server.errors import NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.ids import random_token
@@ -63,13 +63,9 @@ class ChatPolicy:
 
     async def subscribe(self, identity: Identity, names: Sequence[str]) -> Sequence[Grant | WarmlineError]:
         """See Policy."""
-        try:
-            rows = await self._database.fetch(
-                _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
-            )
-        except Exception as error:
-            known = translated(error)
-            raise known from error
+        rows = await self._database.fetch(
+            _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
+        )
         found = {row["place"]: row for row in rows}
         return [_grant(found[place]) if place in found else NotFound(NOT_FOUND) for place in range(1, len(names) + 1)]
 

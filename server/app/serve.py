@@ -1,8 +1,11 @@
 """Runs one gateway process: HTTP and WebSocket on one port, under uvicorn and uvloop, until told to stop."""
 
 import asyncio
+import contextlib
 import logging
 import socket
+import sys
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -28,6 +31,13 @@ class _Server(uvicorn.Server):
         await self._application.gateway.drain(DRAIN_SECONDS)
         await super().shutdown(sockets)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal that stopped it once more when all is done; but a stop in order is status 0."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT.
@@ -49,8 +59,11 @@ def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=10,
         **application.gateway.uvicorn_options(),
     )
+    server = _Server(config, application)
     with _listener(settings) as listener:
-        _Server(config, application).run(sockets=[listener])
+        server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)  # the log says what was away
 
 
 def _listener(settings: Settings) -> socket.socket:

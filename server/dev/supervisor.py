@@ -43,7 +43,8 @@ async def until_told() -> None:
             work.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup, a closed terminal stays ignored
+        # Under nohup, a closed terminal stays ignored. (A shell script's `&` ignores SIGINT: that we do hear.)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, end)
     try:
         await work

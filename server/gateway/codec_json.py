@@ -111,7 +111,7 @@ def _command(line: bytes, max_command: int) -> p.Command:
 def _halved(line: bytes) -> p.Command:
     """What to say to JSON that the decoder refuses: legal but for half a character (a lone surrogate), or not JSON."""
     try:
-        whole = json.loads(line, parse_constant=_refuse)
+        whole = json.loads(line.decode(), parse_constant=_refuse)
         number = whole["id"]
     except (ValueError, RecursionError, KeyError, TypeError, IndexError):
         return p.Malformed("not JSON")
