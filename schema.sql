@@ -188,6 +188,7 @@ create table messages (
 );
 comment on table messages is 'What people write. The id is random and minted before the message is written; the offset is its place in the log. The words are in message_revisions.';
 create unique index messages_one_per_client_id on messages (client_id, author_person_id, channel_id, organization_id);
+create index messages_that_count on messages (channel_id, log_offset, organization_id) where deleted_at is null;
 
 create table message_revisions (
   organization_id  text not null,
@@ -367,6 +368,9 @@ begin
   -- must be seen by it.
   if new.left_at is null then
     perform from people p where (p.organization_id, p.id) = (new.organization_id, new.person_id) for share;
+  end if;
+  if tg_op = 'UPDATE' and old.channel_id <> new.channel_id then
+    perform require_staff(old.organization_id, old.channel_id);
   end if;
   perform require_staff(new.organization_id, new.channel_id);
   return null;

@@ -4,8 +4,8 @@ One sentence holds it together: the Postgres log is the truth, Redis is only the
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
     0  errors ids config                     nothing of ours
-    1  db bus crypto schema                  0
-    2  events audit                          0–1, never each other
+    1  bus crypto schema; db above crypto     0
+    2  events audit locks                    0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
     7  operations                            0–4

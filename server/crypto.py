@@ -5,6 +5,7 @@ ciphertext and tag`; which key closed it stands beside it in the row and in the 
 that says where the record belongs, so that a ciphertext moved to another row, column or organisation does not open.
 """
 
+import asyncio
 import base64
 import binascii
 import time
@@ -42,7 +43,7 @@ def unseal(key: AESGCM, record: bytes, bound_to: bytes) -> bytes:
         raise Unavailable("A stored record has an unknown format. Tell your administrator.")
     try:
         return key.decrypt(record[1 : 1 + _NONCE], record[1 + _NONCE :], bound_to)
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: cut so short that not even its nonce is there
         raise Unavailable("A stored record does not open where it stands. Tell your administrator.") from None
 
 
@@ -103,6 +104,7 @@ class KeyRing:
         self._database = database
         self._keys: dict[tuple[str, str], DataKey] = {}
         self._current: dict[str, tuple[float, DataKey]] = {}
+        self._readings: dict[str, asyncio.Task[None]] = {}
 
     def known(self, organization_id: str, key_id: str) -> DataKey | None:
         """A key that was loaded before."""
@@ -120,10 +122,15 @@ class KeyRing:
     async def current(self, organization_id: str) -> DataKey:
         """The key to close new records with; looked up again once a minute, so that a rotation needs no restart."""
         read_at, key = self._current.get(organization_id, (0.0, None))
-        if key is None or time.monotonic() - read_at > _CURRENT_SECONDS:
-            await self.load(organization_id)
-            read_at, key = self._current[organization_id]
-        return key
+        if key is not None and time.monotonic() - read_at <= _CURRENT_SECONDS:
+            return key
+        # All who come meanwhile wait for one and the same reading, and so go on in the order in which they came.
+        reading = self._readings.get(organization_id)
+        if reading is None:
+            reading = self._readings[organization_id] = asyncio.create_task(self.load(organization_id))
+            reading.add_done_callback(lambda _: self._readings.pop(organization_id))
+        await asyncio.shield(reading)
+        return self._current[organization_id][1]
 
     async def load(self, organization_id: str) -> None:
         """Read all keys of an organisation. Raises Unavailable when it has none."""

@@ -33,7 +33,12 @@ _SESSION = {
 }
 # The batch statement joins a handful of items with large tables, by key, always: a plan made while the tables were
 # empty must not become a scan once they are full.
-_BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+_BY_KEY = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",  # planning it anew would take longer than running it
+}
 
 _explained: dict[str, WarmlineError] = {}
 
@@ -146,7 +151,8 @@ def translated(error: BaseException) -> BaseException:
         cause = error.orig.__cause__ if error.orig is not None else None
         return translated(cause) if cause is not None else Unavailable("The database is away. Try again.")
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return _explained.get(error.constraint_name or "", error)
+        known = _explained.get(error.constraint_name or "")
+        return type(known)(known.message) if known else error  # anew: a kept one would gather everybody's traceback
     if isinstance(error, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
         return TooMany("Somebody else is changing the same thing just now. Try again.")
     if isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError):

@@ -43,6 +43,12 @@ class NotFound(WarmlineError):
     status, code, temporary = 404, 404, False
 
 
+class NoSuchOperation(NotFound):
+    """A name that is no operation's (protocol error 108, "not available")."""
+
+    code = 108
+
+
 class Conflict(WarmlineError):
     """Right in itself, but not with what is there by now."""
 

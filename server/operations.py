@@ -15,7 +15,7 @@ from server.chat import activation, channels, directory, memberships, messages, 
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
 from server.db import Database, Transaction
-from server.errors import Invalid, NotFound
+from server.errors import Invalid, NoSuchOperation
 from server.ids import Id
 from server.people import actors, patients, team
 from server.people.actors import Actor, Identity
@@ -103,11 +103,12 @@ class Dispatcher:
             request_id: for the access log, if the caller has one.
 
         Raises:
-            WarmlineError: every refusal.
+            NoSuchOperation: no operation has this name.
+            WarmlineError: every other refusal.
         """
         operation = BY_NAME.get(name)
         if operation is None:
-            raise NotFound(f"There is no operation {name!r:.60}.")
+            raise NoSuchOperation(f"There is no operation {name!r:.60}.")
         if operation.verb is None:
             return (await self._send(identity, parse(messages.SendMessage, data))).model_dump_json().encode()
         async with self._database.transaction() as tx:
@@ -124,6 +125,11 @@ class Dispatcher:
                     tx, actor.organization_id, actor.person_id, operation.audits, request_id or actor.request_id, facts
                 )
         return result.model_dump_json().encode()
+
+    async def admit(self, identity: Identity) -> None:
+        """Refuse whoever may not sign in; sends do not ask again, so it is asked before them. Raises Unauthorized."""
+        async with self._database.transaction() as tx:
+            await actors.load(tx, identity)
 
     async def _send(self, identity: Identity, params: messages.SendMessage) -> messages.Sent:
         sent = await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)

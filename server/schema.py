@@ -29,8 +29,8 @@ union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' ||
  where connamespace = 'public'::regnamespace and contype <> 'n'
 union all select 'function ' || pg_get_functiondef(oid) from pg_proc
  where pronamespace = 'public'::regnamespace and prokind in ('f', 'p')
-union all select concat_ws(' ', 'trigger', c.relname, t.tgenabled, case when t.tgisinternal then k.conname || ' ' || t.tgfoid::regproc
-                 else pg_get_triggerdef(t.oid) end)
+union all select concat_ws(' ', 'trigger', c.relname, t.tgenabled,
+                 case when t.tgisinternal then k.conname || ' ' || t.tgfoid::regproc else pg_get_triggerdef(t.oid) end)
   from pg_trigger t join relations c on c.oid = t.tgrelid left join pg_constraint k on k.oid = t.tgconstraint
 union all select 'rule ' || pg_get_ruledef(r.oid) from pg_rewrite r join relations c on c.oid = r.ev_class
 order by 1

@@ -42,6 +42,8 @@ def _endpoint(
         request_id = random_token()
         try:
             identity, _expires = await verifier.verify(_bearer(request))
+            if operation.verb is None:
+                await dispatcher.admit(identity)
             result = await dispatcher.call(identity, operation.name, await _params(request, operation), request_id)
         except WarmlineError as error:
             return refusal(error, request_id)

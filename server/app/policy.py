@@ -46,8 +46,7 @@ class ChatPolicy:
         if not token:
             raise Unauthorized(actors.UNKNOWN)
         identity, expires = await self._verifier.verify(token)
-        async with self._database.transaction() as tx:
-            await actors.load(tx, identity)
+        await self._dispatcher.admit(identity)
         await self._database.keys.load(identity.organization_id)
         ttl = max(1, expires - int(time.time()))
         return Admission(identity, key(identity.organization_id, identity.person_id), f"#{identity.person_id}", ttl)

@@ -26,11 +26,13 @@ from server.people.actors import Identity
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH = 256
+MAX_BATCH = 64
+"""More would leave the second flusher nothing to do: Postgres and this process would take turns idling."""
 FLUSHERS = 2
 """Batches under way at once. A lane is in one of them only, so they never wait for each other and keep each channel's order."""
 PATIENCE_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+_STOPPING = "The server is stopping. Try again."
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class Batcher:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._epoch: HasEpoch
+        self._stopping = False
         self.batches = self.sends = self.busy = 0
 
     async def start(self, epoch: "HasEpoch") -> None:
@@ -88,6 +91,7 @@ class Batcher:
 
     async def stop(self) -> None:
         """Write what is queued, for at most two seconds, then end; the rest is told to try again."""
+        self._stopping = True
         deadline = asyncio.get_running_loop().time() + 2
         while self._lanes and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
@@ -96,7 +100,7 @@ class Batcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for lane in self._lanes.values():
             for send in lane.sends:
-                _fail(send, Unavailable("The server is stopping. Try again."))
+                _fail(send, Unavailable(_STOPPING))
 
     async def send(
         self, who: Identity, channel_id: str, client_id: str, text: str, reply_to: str | None
@@ -115,6 +119,8 @@ class Batcher:
         key = await self._keys.current(who.organization_id)
         message_id = MessageId.new()
         ciphertext = bodies.close(key, who.organization_id, channel_id, message_id, who.person_id, text)
+        if self._stopping:
+            raise Unavailable(_STOPPING)
         loop = asyncio.get_running_loop()
         send = _Send(
             who,

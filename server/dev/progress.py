@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 
 
 def say(text: str) -> None:
-    """One line for the person at the terminal, at once even through a pipe."""
-    print(text, flush=True)
+    """One line for the person at the terminal, at once even through a pipe; nothing if the terminal has gone."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 @asynccontextmanager

@@ -65,7 +65,7 @@ async def supervise() -> None:
             await start_servers(folder, parts)
             for name, module in (("worker", "workers"), ("gateway", "server")):
                 parts.start_process(Child(name, [sys.executable, "-m", module], cwd=CHECKOUT))
-            await welcome.show(f"http://{host}:{port}", os.environ["DATABASE_URL"], began)
+            await welcome.show(f"http://{host}:{port}", os.environ["DATABASE_URL"], began, folder.servers())
             parts.settled.set()
 
 

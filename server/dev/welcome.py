@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 
 
-async def show(url: str, database_url: str, began: float) -> None:
+async def show(url: str, database_url: str, began: float, data: Path) -> None:
     """Make the demo clinic the first time, wait for the gateway at `url`, and print a link for each of its people.
 
     Raises:
@@ -27,7 +28,7 @@ async def show(url: str, database_url: str, began: float) -> None:
     for person in people:
         page = "/" if person.kind == "patient" else "/portal"
         say(f"  {url}{page}?as={quote(person.key)}   {person.label}")
-    say("\nCtrl-C stops everything; the data is kept.")
+    say(f"\nCtrl-C stops everything; the data is kept in {data}.")
 
 
 async def demo_people(database_url: str) -> "list[DemoPerson]":

@@ -148,6 +148,3 @@ class Channels:
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(list(self._by_key.values()))
-
-    def __len__(self) -> int:
-        return len(self._by_key)

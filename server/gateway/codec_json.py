@@ -242,8 +242,7 @@ def _result(result: p.Result) -> tuple[str, Any]:
             return "rpc", _RpcResult(_raw(result.data))
         case p.RefreshResult():
             return "refresh", _RefreshResult(result.client, result.version, result.ttl > 0, result.ttl)
-        case p.UnsubscribeResult():
-            return "unsubscribe", {}
+    return "unsubscribe", {}
 
 
 def _wire(message: p.Message) -> dict[str, Any]:
@@ -256,8 +255,7 @@ def _wire(message: p.Message) -> dict[str, Any]:
         case p.End():
             end = {"code": int(message.code), "reason": message.code.reason}
             return {"push": {"channel": message.channel, "unsubscribe": end}}
-        case p.Ping():
-            return {}
+    return {}  # a ping
 
 
 class JsonCodec:

@@ -138,7 +138,8 @@ class Driver:
                     self._subscribing.leave(effect.channel)
                 case Renew():
                     self._begin(effect.id, b"", partial(self._renew, effect))
-                case Close():
+                case _:
+                    assert isinstance(effect, Close)  # Admit is dealt with where it comes from
                     self._end(effect.code)
         self._arm()
 

@@ -124,14 +124,12 @@ class Hub:
     def leave(self, subscription: Subscription) -> None:
         """End a subscription, live or not; nothing more goes out for it. The client is told by others, if at all."""
         channel, group = subscription.channel, subscription.group
-        if group is not None and subscription in group.members:
-            group.members.discard(subscription)
-            if not group.members:
-                channel.groups.pop((group.codec, group.name, group.audience), None)
-        elif subscription in channel.catching:
-            channel.catching.discard(subscription)
+        if group is None:
+            channel.catching.remove(subscription)
         else:
-            return
+            group.members.remove(subscription)
+            if not group.members:
+                del channel.groups[group.codec, group.name, group.audience]
         subscription.listener.keys.discard(channel.key)
         self._counters.subscriptions -= 1
         self._tidy(channel)

@@ -15,6 +15,7 @@ import socket
 import struct
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
@@ -81,6 +82,10 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             # The peer's answer is behind what it sent before.
             self.read_paused = False
             self.transport.resume_reading()
+        self._end_in_time()
+
+    def _end_in_time(self) -> None:
+        """A transport that closes in order waits for its reader as long as it takes; we do not."""
         self.close_timer = self.loop.call_later(self.close_timeout, self.abort)
 
     # What differs from uvicorn
@@ -93,6 +98,13 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             cast("dict[str, Any]", self.scope["extensions"])[EXTENSION] = {"writer": self}
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """What the application sends: only the handshake, or its refusal."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # A refusal completes the handshake too; uvicorn would log an error about it.
+            self.handshake_complete = True
 
     def handle_cont(self, event: Frame) -> None:
         """Take one more fragment of a message."""
@@ -115,13 +127,18 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             self.read_paused = True
             self.transport.pause_reading()
 
+    def handle_close(self, event: Frame) -> None:
+        """The peer closes, or answers our closing."""
+        super().handle_close(event)
+        self._end_in_time()
+
     def handle_parser_exception(self) -> None:
         """The peer broke the rules of WebSocket, or the limit of a message."""
         if self.close_sent:
             return
         if not isinstance(self.conn.parser_exc, PayloadTooBig):
             super().handle_parser_exception()
-            self.close_timer = self.loop.call_later(self.close_timeout, self.abort)
+            self._end_in_time()
             return
         self.conn.data_to_send()  # the library's 1009: never sent
         close = Close(CloseCode.BAD_REQUEST, "message too large")
@@ -140,7 +157,18 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
 
 
 INTERNALS = (
-    "close_sent", "close_timeout", "close_timer", "conn", "disconnected", "frames", "handshake_complete", "loop", "queue",
-    "read_paused", "transport", "writable",
-)  # fmt: skip
+    "close_sent",
+    "close_timeout",
+    "close_timer",
+    "conn",
+    "disconnected",
+    "frames",
+    "handshake_complete",
+    "initial_response",
+    "loop",
+    "queue",
+    "read_paused",
+    "transport",
+    "writable",
+)
 """Attributes of uvicorn's protocol that this module reads or sets."""

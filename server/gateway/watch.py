@@ -77,7 +77,7 @@ class Watch:
         person.listeners.discard(listener)
         for key in list(person.keys):
             if person.listeners:
-                self._count(listener.person, key)
+                self._count(listener.person, self._channels.open(key))
             else:
                 self._stop(listener.person, key)
         if not person.listeners:
@@ -86,28 +86,26 @@ class Watch:
 
     def changed(self, subscription: Subscription) -> None:
         """A subscription began or ended: the badge may depend on the channel no more, or again."""
-        self._count(subscription.listener.person, subscription.channel.key)
+        self._count(subscription.listener.person, subscription.channel)
 
     def _start(self, person: str, key: str) -> None:
         channel = self._channels.open(key)
         channel.watchers.add(person)
         self._people[person].keys.add(key)
-        self._count(person, key)
+        self._count(person, channel)
 
     def _stop(self, person: str, key: str) -> None:
         self._people[person].keys.discard(key)
-        channel = self._channels.get(key)
-        if channel is not None:
-            channel.watchers.discard(person)
-            channel.badges.discard(person)
-            self._channels.release(channel)
+        channel = self._channels.open(key)
+        channel.watchers.discard(person)
+        channel.badges.discard(person)
+        self._channels.release(channel)
 
-    def _count(self, person: str, key: str) -> None:
+    def _count(self, person: str, channel: Channel) -> None:
         """Does any connection of the person depend on hints about this channel?"""
-        known, channel = self._people.get(person), self._channels.get(key)
-        if channel is None:
-            return
-        if known and key in known.keys and any(key not in listener.keys for listener in known.listeners):
+        known = self._people.get(person)
+        watched = known is not None and channel.key in known.keys
+        if known and watched and any(channel.key not in listener.keys for listener in known.listeners):
             channel.badges.add(person)
         else:
             channel.badges.discard(person)
@@ -157,12 +155,18 @@ class Watch:
             self._sender = asyncio.get_running_loop().create_task(self._send())
 
     async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        took = 0.0
         while self._due:
-            await asyncio.sleep(self._settings.hint_delay)
+            # However much is due, fetching it takes a fifth of the time at most: the sends need the database too.
+            await asyncio.sleep(max(self._settings.hint_delay, 4 * took))
+            began = loop.time()
             pairs = list(self._due)[: self._settings.hint_batch]
             batch = {pair: self._due.pop(pair) for pair in pairs}
             batch = {pair: due for pair, due in batch.items() if pair[0] in self._people}
-            if batch and not await self._tell(batch):
+            told = not batch or await self._tell(batch)
+            took = loop.time() - began
+            if not told:
                 await asyncio.sleep(_PAUSE)
 
     async def _tell(self, batch: dict[Pair, _Due]) -> bool:

@@ -24,7 +24,7 @@ class CreateTeamMember(BaseModel):
 
     name: Name
     email: Email
-    role: str = Field(max_length=40, pattern="^[A-Z_]+$")
+    role: str = Field(max_length=40, pattern="^[A-Z_]+$", examples=["NURSE"])
 
 
 class GetTeamMember(BaseModel):

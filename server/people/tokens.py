@@ -63,13 +63,18 @@ class KeyedVerifier:
             claims = jwt.decode(token, self._keys, algorithms=_ALGORITHMS).claims
             self._claims.validate(claims)
             # A subscription token is not a connection token, whoever signed it (protocol.md §2).
-            if "channel" in claims or not isinstance(claims["sub"], str) or not isinstance(claims.get("org"), str):
+            if "channel" in claims or not all(_is_name(claims.get(name)) for name in ("sub", "org")):
                 raise Unauthorized(UNKNOWN)
             return Identity(OrganizationId(claims["org"]), PersonId(claims["sub"])), int(claims["exp"])
         except ExpiredTokenError:
             raise TokenExpired("Your sign-in has expired. Sign in again.") from None
         except (JoseError, ValueError, TypeError, KeyError):
             raise Unauthorized(UNKNOWN) from None
+
+
+def _is_name(claim: object) -> bool:
+    """Whether it can be looked up: Postgres takes no NUL."""
+    return isinstance(claim, str) and "\0" not in claim
 
 
 class DevIssuer:

@@ -29,5 +29,5 @@ def _email(value: str) -> str:
 Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
 """A name of a person or a thing: 1 to 200 characters."""
 
-Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_email)]
 """An email address; one person's within an organisation, whatever its case (domain.md §1)."""

@@ -1,0 +1,375 @@
+"""The state machine of one connection, without a socket or a clock."""
+
+from dataclasses import replace
+
+import pytest
+
+from server.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TokenExpired,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+    WarmlineError,
+)
+from server.gateway import protocol as p
+from server.gateway.connection import MAX_JOINED, Connection
+from server.gateway.effects import Admit, Begin, Call, Close, Leave, Renew, Say, as_error, as_subscribe_error
+from server.gateway.ports import Admission
+from server.gateway.settings import GatewaySettings
+
+PERSON = Admission("identity", "person", "#person", 0, b"{}")
+OVER = p.CloseCode
+
+
+def fresh(**settings: float) -> Connection:
+    return Connection("c1", replace(GatewaySettings(), **settings), now=100.0, jitter=0.5)
+
+
+def opened(ttl: int = 0, **settings: float) -> Connection:
+    connection = fresh(**settings)
+    assert connection.receive([p.Connect(1, "t")], 101) == [Admit("t")]
+    connection.admitted(replace(PERSON, ttl=ttl), 101)
+    return connection
+
+
+def ask(connection: Connection, *commands: p.Command, now: float = 102) -> list[object]:
+    return list(connection.receive(commands, now))
+
+
+def codes(effects: list[object]) -> list[int]:
+    """The error codes in some effects."""
+    return [
+        effect.message.result.code
+        for effect in effects
+        if isinstance(effect, Say)
+        and isinstance(effect.message, p.Reply)
+        and isinstance(effect.message.result, p.Error)
+    ]
+
+
+def stands(offset: int = 0, *publications: int) -> p.SubscribeResult:
+    return p.SubscribeResult(True, "e", offset, publications=tuple(p.Publication(b"{}", o) for o in publications))
+
+
+# Connecting
+
+
+def test_the_first_command_is_connect_and_what_comes_with_it_waits():
+    connection = fresh()
+    assert ask(connection, p.Connect(1, "t"), p.Rpc(2, "a", b"1")) == [Admit("t")]
+    assert ask(connection, p.Rpc(3, "b", b"2")) == []
+    assert connection.deadline == float("inf")
+    welcome, *calls = connection.admitted(replace(PERSON, ttl=60), 101)
+    assert welcome == Say(p.Reply(1, p.ConnectResult("c1", "warmline", 25, 60, b"{}", ("#person",))))
+    assert calls == [Call(2, "a", b"1"), Call(3, "b", b"2")]
+    assert connection.admission == replace(PERSON, ttl=60)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        p.Pong(),
+        p.Rpc(1, "a", b""),
+        p.Subscribe(1, "c"),
+        p.Refresh(1, "t"),
+        p.Send(),
+        p.Malformed("x"),
+        p.Unavailable(1, "x"),
+    ],
+)
+def test_anything_else_first_closes(command: p.Command):
+    connection = fresh()
+    assert ask(connection, command, p.Connect(2)) == [Close(OVER.BAD_REQUEST)]
+    assert connection.closed
+    assert ask(connection, p.Connect(3)) == []
+    assert connection.deadline == float("inf")
+
+
+def test_a_first_command_that_is_too_large_is_told_and_nothing_else_is_taken():
+    connection = fresh()
+    assert codes(ask(connection, p.BadRequest(1, "too large"), p.Connect(2))) == [107]
+    assert ask(connection, p.Connect(3)) == []
+    assert connection.tick(110) == [Close(OVER.STALE)]
+
+
+def test_a_second_connect_closes():
+    assert ask(opened(), p.Connect(2)) == [Close(OVER.BAD_REQUEST)]
+
+
+@pytest.mark.parametrize(("error", "code"), [(TokenExpired("x"), 109), (Unavailable("x"), 100), (TooMany("x"), 111)])
+def test_a_connect_that_may_succeed_later_is_answered_and_the_rest_dropped(error: WarmlineError, code: int):
+    connection = fresh()
+    ask(connection, p.Connect(1, "t"), p.Rpc(2, "a", b""))
+    effects = connection.refused(error, 105)
+    assert codes(list(effects)) == [code]
+    assert len(effects) == 1
+    assert ask(connection, p.Rpc(3, "a", b"")) == []
+    assert connection.tick(114.9) == []
+    assert connection.tick(115) == [Close(OVER.STALE)]
+
+
+@pytest.mark.parametrize("error", [Unauthorized("x"), Forbidden("x"), Conflict("x")])
+def test_a_connect_that_never_will_closes(error: WarmlineError):
+    connection = fresh()
+    ask(connection, p.Connect(1, "t"))
+    assert connection.refused(error, 101) == [Close(OVER.INVALID_TOKEN)]
+
+
+def test_an_answer_about_the_token_after_the_end_is_dropped():
+    connection = fresh()
+    ask(connection, p.Connect(1, "t"))
+    assert connection.close(OVER.SHUTDOWN) == [Close(OVER.SHUTDOWN)]
+    assert connection.close(OVER.SHUTDOWN) == []
+    assert connection.admitted(PERSON, 101) == []
+    assert connection.refused(Unavailable("x"), 101) == []
+
+
+def test_no_connect_in_time_closes():
+    connection = fresh()
+    assert connection.deadline == 110
+    assert connection.tick(109.9) == []
+    assert connection.tick(110) == [Close(OVER.STALE)]
+
+
+# Commands
+
+
+def test_commands_that_are_not_offered():
+    connection = opened()
+    assert codes(ask(connection, p.Unavailable(2, "history"), p.Unavailable(3, "publish"))) == [108, 103]
+    assert codes(ask(connection, p.BadRequest(4, "too large"))) == [107]
+    assert ask(connection, p.Send()) == [Close(OVER.NOT_AVAILABLE)]
+
+
+def test_nonsense_closes():
+    assert ask(opened(), p.Malformed("x"), p.Rpc(2, "a", b"")) == [Close(OVER.BAD_REQUEST)]
+
+
+# Time
+
+
+def test_pings_begin_at_a_random_point_and_go_on_regularly():
+    connection = opened()
+    assert connection.deadline == 101 + 18.75
+    assert connection.tick(119) == []
+    assert connection.tick(119.75) == [Say(p.Ping())]
+    assert connection.deadline == 129.75
+    ask(connection, p.Pong())
+    assert connection.deadline == 144.75
+    assert connection.tick(144.75) == [Say(p.Ping())]
+
+
+def test_no_pong_in_time_closes():
+    connection = opened()
+    connection.tick(119.75)
+    assert connection.tick(129.75) == [Close(OVER.NO_PONG)]
+
+
+def test_a_pong_is_due_for_the_oldest_ping():
+    connection = opened(ping_interval=2, pong_timeout=5)
+    connection.tick(102.5)
+    connection.tick(104.5)
+    connection.tick(106.5)
+    assert connection.deadline == 107.5
+    assert connection.tick(107.5) == [Close(OVER.NO_PONG)]
+
+
+def test_after_standing_still_pongs_get_a_little_more_time():
+    connection = opened()
+    connection.tick(119.75)
+    assert connection.tick(135) == []
+    assert connection.deadline == 135.5
+    assert connection.tick(135.6) == [Close(OVER.NO_PONG)]
+
+
+def test_after_standing_still_pings_do_not_pile_up():
+    connection = opened()
+    assert connection.tick(500) == [Say(p.Ping())]
+    ask(connection, p.Pong())
+    assert connection.deadline == 525
+
+
+def test_a_pong_that_answers_nothing_is_ignored():
+    assert ask(opened(), p.Pong(), p.Pong()) == []
+
+
+# Refresh
+
+
+def test_a_refresh_prolongs():
+    connection = opened(ttl=60)
+    assert ask(connection, p.Refresh(2, "t2")) == [Renew(2, "t2")]
+    again = replace(PERSON, ttl=90, identity="newer")
+    assert connection.renewed(2, again, 150) == [Say(p.Reply(2, p.RefreshResult("c1", "warmline", 90)))]
+    assert connection.admission == again
+    assert connection._expired_at == 150 + 90 + 25
+
+
+def test_a_connection_that_is_not_refreshed_ends():
+    connection = opened(ttl=1)
+    connection.tick(119.75)
+    ask(connection, p.Pong())
+    assert connection.deadline == 101 + 1 + 25
+    assert connection.tick(127) == [Close(OVER.EXPIRED)]
+
+
+def test_a_refresh_for_another_person_closes():
+    connection = opened(ttl=60)
+    assert connection.renewed(2, replace(PERSON, person="another"), 150) == [Close(OVER.INVALID_TOKEN)]
+
+
+@pytest.mark.parametrize(
+    ("error", "close"), [(TokenExpired("x"), OVER.EXPIRED), (Unauthorized("x"), OVER.INVALID_TOKEN)]
+)
+def test_a_refresh_with_a_bad_token_closes(error: WarmlineError, close: p.CloseCode):
+    assert opened(ttl=60).renewal_refused(2, error) == [Close(close)]
+
+
+@pytest.mark.parametrize(("error", "code"), [(Unavailable("x"), 100), (TooMany("x"), 111), (Forbidden("x"), 100)])
+def test_a_refresh_that_fails_may_be_tried_again(error: WarmlineError, code: int):
+    (effect,) = opened(ttl=60).renewal_refused(2, error)
+    assert isinstance(effect, Say)
+    assert effect.message == p.Reply(2, p.Error(code, "x", True))
+
+
+def test_a_refresh_that_nobody_asked_for_closes():
+    assert ask(opened(), p.Refresh(2, "t")) == [Close(OVER.BAD_REQUEST)]
+
+
+def test_the_outcome_of_a_refresh_after_the_end_is_dropped():
+    connection = opened(ttl=60)
+    connection.close(OVER.SHUTDOWN)
+    assert connection.renewed(2, PERSON, 150) == []
+    assert connection.renewal_refused(2, TokenExpired("x")) == []
+
+
+# Subscriptions
+
+
+def test_a_subscription_from_begin_to_end():
+    connection = opened()
+    wish = p.Subscribe(2, "c", True, "e", 5)
+    assert ask(connection, wish) == [Begin("c")]
+    assert connection.wish("c") == wish
+    result = stands(5, 6, 7)
+    assert connection.subscribed("c", result, 103) == [Say(p.Reply(2, result))]
+    assert connection.wish("c") is None
+    assert connection.ended("c", p.EndCode.REMOVED) == [Say(p.End("c", p.EndCode.REMOVED))]
+    assert connection.ended("c", p.EndCode.REMOVED) == []
+    assert ask(connection, p.Subscribe(3, "c")) == [Begin("c")]
+
+
+def test_a_subscription_that_is_denied():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c"))
+    assert codes(list(connection.denied("c", p.Error(102, "unknown channel")))) == [102]
+    assert connection.wish("c") is None
+
+
+def test_names():
+    connection = opened()
+    assert codes(ask(connection, p.Subscribe(2, "x" * 256), p.Subscribe(3, "ü" * 128))) == [107, 107]
+    assert ask(connection, p.Subscribe(4, "x" * 255)) == [Begin("x" * 255)]
+    assert codes(ask(connection, p.Subscribe(5, "#person"))) == [105]
+    assert ask(connection, p.Subscribe(6, "")) == [Close(OVER.BAD_REQUEST)]
+
+
+def test_so_many_and_no_more():
+    connection = opened(max_subscriptions=2)
+    assert len(ask(connection, p.Subscribe(2, "a"), p.Subscribe(3, "b"))) == 2
+    assert codes(ask(connection, p.Subscribe(4, "c"))) == [106]
+    ask(connection, p.Unsubscribe(5, "a"))
+    assert ask(connection, p.Subscribe(6, "c")) == [Begin("c")]
+
+
+def test_an_overlapping_subscribe_with_the_same_wish_joins():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c", True, "e", 5))
+    assert ask(connection, p.Subscribe(3, "c", True, "e", 5, flag=1)) == []
+    assert connection.subscribed("c", stands(5, 6, 7), 103) == [
+        Say(p.Reply(3, stands(5, 6, 7))),
+        Say(p.Reply(2, stands(7))),
+    ]
+
+
+def test_an_overlapping_subscribe_with_another_wish_replaces():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c", True, "e", 5))
+    assert ask(connection, p.Subscribe(3, "c")) == [Leave("c"), Begin("c")]
+    assert connection.wish("c") == p.Subscribe(3, "c")
+    assert connection.subscribed("c", stands(9), 103) == [Say(p.Reply(3, stands(9))), Say(p.Reply(2, stands(9)))]
+
+
+def test_overlapping_does_not_go_on_for_ever():
+    connection = opened()
+    ask(connection, *(p.Subscribe(number, "c") for number in range(2, 3 + MAX_JOINED)))
+    assert codes(ask(connection, p.Subscribe(99, "c"))) == [111]
+    assert len(connection.denied("c", p.Error(102, "x"))) == MAX_JOINED + 1
+
+
+def test_a_second_subscribe_is_an_error():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c"))
+    connection.subscribed("c", stands(), 103)
+    assert codes(ask(connection, p.Subscribe(3, "c"), now=104)) == [105]
+
+
+def test_a_second_subscribe_after_a_late_answer_begins_anew():
+    """The client gave up after five seconds and asks again; our answer to the first is on its way to nobody."""
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c"), now=102)
+    connection.subscribed("c", stands(), 107.1)
+    assert ask(connection, p.Subscribe(3, "c"), now=107.2) == [Leave("c"), Begin("c")]
+    connection.subscribed("c", stands(), 112.2)
+    assert codes(ask(connection, p.Subscribe(4, "c"), now=130)) == [105]
+
+
+def test_unsubscribe_always_succeeds():
+    connection = opened()
+    done = [Say(p.Reply(9, p.UnsubscribeResult()))]
+    assert ask(connection, p.Unsubscribe(9, "never")) == done
+    assert ask(connection, p.Unsubscribe(9, "")) == done
+    assert ask(connection, p.Unsubscribe(9, "#person")) == done
+    ask(connection, p.Subscribe(2, "c"))
+    connection.subscribed("c", stands(), 103)
+    assert ask(connection, p.Unsubscribe(9, "c")) == [Leave("c"), *done]
+    assert ask(connection, p.Unsubscribe(9, "c")) == done
+
+
+def test_unsubscribe_overtakes_a_subscribe():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "c"), p.Subscribe(3, "c"))
+    leave, *replies, done = ask(connection, p.Unsubscribe(9, "c"))
+    assert leave == Leave("c")
+    assert codes(replies) == [100, 100]
+    assert done == Say(p.Reply(9, p.UnsubscribeResult()))
+    assert connection.wish("c") is None
+
+
+# Refusals in the numbers of the wire
+
+
+@pytest.mark.parametrize(
+    ("error", "rpc", "subscribe", "temporary"),
+    [
+        (NotFound("x"), 404, 102, False),
+        (Forbidden("x"), 403, 103, False),
+        (Invalid("x"), 422, 107, False),
+        (Conflict("x"), 409, 409, False),
+        (TooMany("x"), 111, 111, True),
+        (Unavailable("x"), 100, 100, True),
+        (TokenExpired("x"), 109, 109, False),
+    ],
+)
+def test_refusals(error: WarmlineError, rpc: int, subscribe: int, temporary: bool):
+    assert as_error(error) == p.Error(rpc, "x", temporary)
+    assert as_subscribe_error(error) == p.Error(subscribe, "x", temporary)
+
+
+def test_a_refusal_without_words_gets_some():
+    assert as_error(NotFound("")).message
+    assert as_subscribe_error(NotFound("")).message

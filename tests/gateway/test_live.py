@@ -1,0 +1,419 @@
+"""The gateway over real sockets: connecting, subscribing, live delivery, and what each viewer sees."""
+
+import asyncio
+import json
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.gateway.wire import QUICK, serving
+from tests.gateway.world import World
+
+
+async def test_a_day_on_the_ward():
+    world = World()
+    world.join("ward", "demo-clinician")
+    async with serving(world) as site, site.client() as wire:
+        welcome = await wire.hello("demo-clinician")
+        assert welcome["client"]
+        assert welcome["data"] == {"hello": True}
+        assert welcome["subs"] == {"#demo-clinician": {}}
+        assert (welcome["ping"], welcome["pong"]) == (25, True)
+        assert "expires" not in welcome
+        assert await wire.subscribe("ward") == {"recoverable": True, "positioned": True, "epoch": "e1", "offset": 1}
+        world.write("ward", "one")
+        world.write("ward", "two")
+        assert await wire.texts("ward", 2) == [(2, "one"), (3, "two")]
+        assert (await wire.ask(rpc={"method": "echo", "data": {"a": 1}}))["rpc"] == {"data": {"a": 1}}
+        assert (await wire.ask(unsubscribe={"channel": "ward"}))["unsubscribe"] == {}
+        world.write("ward", "three")
+        hint = await wire.push()
+        assert hint == {
+            "channel": "#demo-clinician",
+            "pub": {"data": {"channel": "org/ward", "member": True, "top": 4}},
+        }
+        await wire.nothing()
+        assert site.counters.connections == 1
+        assert site.counters.subscriptions == 0
+
+
+async def test_connect_and_subscribes_in_one_frame():
+    """As the JavaScript SDK does it: answers in order, one look-up for all of them."""
+    world = World()
+    for name in "abc":
+        world.join(name, "demo-clinician")
+    async with serving(world) as site, site.client() as wire:
+        world.calls.clear()
+        await wire.say(
+            {"id": 1, "connect": {"token": "demo-clinician", "name": "js"}},
+            *({"id": number, "subscribe": {"channel": name}} for number, name in enumerate("abcx", 2)),
+            {"id": 9, "rpc": {"method": "me"}},
+        )
+        replies = [await wire.find(lambda message: "id" in message) for _ in range(6)]
+        assert "connect" in replies[0]
+        by_id = {reply["id"]: reply for reply in replies}
+        assert all("subscribe" in by_id[number] for number in (2, 3, 4))
+        assert by_id[5]["error"] == {"code": 102, "message": "No such channel."}
+        assert by_id[9]["rpc"] == {"data": "demo-clinician"}
+        assert (world.calls["subscribe"], world.calls["since"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("token", "code"), [("expired", 109), (None, 3500), ("forged", 3500)])
+async def test_tokens(token: str | None, code: int):
+    async with serving(World()) as site, site.client() as wire:
+        await wire.say({"id": 1, "connect": {"token": token}}, {"id": 2, "rpc": {"method": "echo"}})
+        if code == 109:
+            assert (await wire.reply(1))["error"] == {"code": 109, "message": "The token has expired."}
+            await wire.nothing()
+        else:
+            assert await wire.closed() == (3500, "invalid token")
+
+
+@pytest.mark.parametrize("failing", ["connect", "watched", "connect!"])
+async def test_connecting_while_the_database_is_away_is_a_temporary_error(failing: str):
+    world = World()
+    world.failing.add(failing)
+    async with serving(world) as site, site.client() as wire:
+        error = (await wire.ask(connect={"token": "demo-clinician"}))["error"]
+        assert (error["code"], error["temporary"]) == (100, True)
+
+
+async def test_subscribing_while_the_database_is_away_is_a_temporary_error():
+    world = World()
+    world.join("ward", "demo-clinician")
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        for failing in ("subscribe", "subscribe!", "since", "since!"):
+            world.failing = {failing}
+            error = (await wire.ask(subscribe={"channel": "ward"}))["error"]
+            assert (error["code"], error["temporary"]) == (100, True), failing
+        world.failing = set()
+        assert (await wire.subscribe("ward"))["offset"] == 1
+        assert site.counters.subscriptions == 1
+
+
+async def test_refused_subscriptions():
+    world = World()
+    world.room("forbidden")
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        assert (await wire.ask(subscribe={"channel": "none"}))["error"]["code"] == 102
+        assert (await wire.ask(subscribe={"channel": "forbidden"}))["error"]["code"] == 103
+        assert (await wire.ask(subscribe={"channel": "#demo-clinician"}))["error"]["code"] == 105
+        assert (await wire.ask(subscribe={"channel": "x" * 256}))["error"]["code"] == 107
+
+
+async def test_each_audience_sees_its_own_and_voids_keep_the_count():
+    world = World()
+    world.join("ward", "demo-clinician")
+    world.join("ward", "demo-patient", audience="patient")
+    world.write("ward", "old")
+    world.join("ward", "late-patient", audience="patient", hidden=True)
+    async with serving(world) as site:
+        async with site.client("demo-clinician") as staff, site.client("demo-patient") as patient:
+            async with site.client("late-patient") as late:
+                for wire in (staff, patient, late):
+                    await wire.subscribe("ward")
+                world.write("ward", "for all")
+                world.write("ward", "for staff", audience="staff")
+                world.write("ward", "edit of old", target=3)
+                world.write("ward", "edit of late", target=5, audience="patient")
+                assert await staff.texts("ward", 4) == [
+                    (5, "for all"),
+                    (6, "for staff"),
+                    (7, "edit of old"),
+                    (8, "void"),
+                ]
+                assert await patient.texts("ward", 4) == [
+                    (5, "for all"),
+                    (6, "void"),
+                    (7, "edit of old"),
+                    (8, "edit of late"),
+                ]
+                assert await late.texts("ward", 4) == [(5, "for all"), (6, "void"), (7, "void"), (8, "edit of late")]
+
+
+async def test_signals_pass_without_moving_anything():
+    world = World()
+    world.join("ward", "demo-clinician")
+    world.join("ward", "demo-patient", audience="patient")
+    world.join("ward", "late-patient", audience="patient", hidden=True)
+    async with serving(world) as site:
+        async with site.client("demo-clinician") as staff, site.client("demo-patient") as patient:
+            async with site.client("late-patient") as late:
+                for wire in (staff, patient, late):
+                    await wire.subscribe("ward")
+                world.signal("ward", "seen by staff", audience="staff")
+                world.signal("ward", "seen", target=2)
+                world.write("ward", "next")
+                assert await staff.texts("ward", 3) == [(0, "seen by staff"), (0, "seen"), (4, "next")]
+                assert await patient.texts("ward", 2) == [(0, "seen"), (4, "next")]
+                assert await late.texts("ward", 1) == [(4, "next")]
+
+
+async def test_a_row_that_cannot_be_read_is_a_void_and_an_alarm(caplog: pytest.LogCaptureFixture):
+    world = World()
+    world.join("ward", "demo-clinician")
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        await wire.subscribe("ward")
+        world.lost_rows.add(("org/ward", 2))
+        world.write("ward", "tampered with")
+        world.write("ward", "fine")
+        assert await wire.texts("ward", 2) == [(2, "void"), (3, "fine")]
+        assert site.counters.unreadable == 1
+    assert "event 2 of channel org/ward cannot be read" in caplog.text
+
+
+async def test_operations():
+    world = World()
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        assert (await wire.ask(rpc={"method": "pretty"}))["rpc"] == {"data": {"a": 1}}
+        assert (await wire.ask(rpc={"method": "forbidden"}))["error"] == {"code": 403, "message": "You may not."}
+        assert (await wire.ask(rpc={"method": "none"}))["error"]["code"] == 108
+        broken = (await wire.ask(rpc={"method": "boom"}))["error"]
+        assert (broken["code"], broken["temporary"]) == (100, True)
+        assert "defect" not in broken["message"]
+
+
+async def test_operations_begin_in_order_so_many_at_once():
+    world = World()
+    settings = QUICK.__class__(rpc_in_flight=4, rpc_waiting=6, rpc_waiting_bytes=100)
+    async with serving(world, settings) as site, site.client("demo-clinician") as wire:
+        await wire.say(*({"id": number, "rpc": {"method": "wait", "data": number}} for number in range(10, 22)))
+        assert (await wire.reply(20))["error"]["code"] == 111
+        assert (await wire.reply(21))["error"] == {
+            "code": 111, "message": "Too many commands at once. Try again in a moment.", "temporary": True,
+        }  # fmt: skip
+        assert world.seen_rpc == ["wait"] * 4
+        await wire.say({"id": 30, "unsubscribe": {"channel": "x"}})
+        assert (await wire.reply(30))["unsubscribe"] == {}
+        world.gate.set()
+        for number in range(10, 20):
+            assert (await wire.reply(number))["rpc"] == {"data": number}
+        world.gate.clear()
+        await wire.say(*({"id": number, "rpc": {"method": "wait", "data": "x" * 60}} for number in range(40, 46)))
+        assert (await wire.reply(45))["error"]["code"] == 111
+
+
+async def test_an_operation_that_has_begun_is_finished_when_its_connection_is_gone():
+    world = World()
+    settings = QUICK.__class__(rpc_in_flight=1)
+    async with serving(world, settings) as site:
+        async with site.client("demo-clinician") as wire:
+            await wire.say({"id": 10, "rpc": {"method": "wait"}}, {"id": 11, "rpc": {"method": "echo"}})
+            while world.seen_rpc != ["wait"]:
+                await asyncio.sleep(0.01)
+        while site.counters.connections:
+            await asyncio.sleep(0.01)
+        assert len(site.gateway._parts.tasks) == 1
+        world.gate.set()
+        await asyncio.sleep(0.05)
+        assert not site.gateway._parts.tasks
+        assert world.seen_rpc == ["wait"]
+
+
+async def test_unsubscribe_while_subscribing():
+    world = World()
+    world.join("ward", "demo-clinician")
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        await wire.say(
+            {"id": 5, "subscribe": {"channel": "ward"}},
+            {"id": 6, "unsubscribe": {"channel": "ward"}},
+            {"id": 7, "subscribe": {"channel": "ward"}},
+            {"id": 8, "subscribe": {"channel": "ward"}},
+        )
+        assert (await wire.reply(5))["error"]["temporary"]
+        assert (await wire.reply(6))["unsubscribe"] == {}
+        assert (await wire.reply(8))["subscribe"]["offset"] == 1
+        assert (await wire.reply(7))["subscribe"]["offset"] == 1
+        world.write("ward", "one")
+        assert await wire.texts("ward", 1) == [(2, "one")]
+        assert (await wire.ask(subscribe={"channel": "ward"}))["error"]["code"] == 105
+        assert site.counters.subscriptions == 1
+
+
+async def test_an_unsubscribe_during_the_log_read():
+    world = World()
+    world.join("ward", "demo-clinician")
+    world.join("ward", "demo-patient")
+    gate = asyncio.Event()
+
+    async def pause(name: str) -> None:
+        if name == "since":
+            await gate.wait()
+
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        world.pause = pause
+        await wire.say({"id": 5, "subscribe": {"channel": "ward"}})
+        while not site.counters.reads:
+            await asyncio.sleep(0.01)
+        assert (await wire.ask(unsubscribe={"channel": "ward"}))["unsubscribe"] == {}
+        assert (await wire.reply(5))["error"]["code"] == 100
+        gate.set()
+        await wire.nothing()
+        assert site.counters.subscriptions == 0
+
+
+async def test_an_unsubscribe_during_a_log_read_that_fails():
+    world = World()
+    world.join("ward", "demo-clinician")
+    gate = asyncio.Event()
+
+    async def pause(name: str) -> None:
+        if name == "since":
+            await gate.wait()
+
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        world.pause = pause
+        await wire.say({"id": 5, "subscribe": {"channel": "ward"}})
+        while not site.counters.reads:
+            await asyncio.sleep(0.01)
+        await wire.ask(unsubscribe={"channel": "ward"})
+        assert (await wire.reply(5))["error"]["code"] == 100
+        world.failing.add("since")
+        gate.set()
+        await wire.nothing()
+        assert site.counters.subscriptions == 0
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("http://clinic.example", True),
+        ("https://clinic.example", False),
+        ("http://clinic.example.evil", False),
+        ("http://CLINIC.example", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+async def test_origins(origin: str | None, allowed: bool, caplog: pytest.LogCaptureFixture):
+    async with serving(World()) as site:
+        headers = {} if origin is None else {"Origin": origin}
+        if allowed:
+            async with site.client("demo-clinician", additional_headers=headers):
+                return
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(site.address, additional_headers=headers):
+                pass
+        assert refused.value.response.status_code == 403
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("query", ["", "?cf_protocol=protobuf", "?format=protobuf"])
+async def test_protobuf_is_refused_clearly(query: str):
+    async with serving(World()) as site:
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(site.address + query, subprotocols=None if query else ["centrifuge-protobuf"]):
+                pass
+        assert refused.value.response.status_code == 400
+        assert b"JSON" in refused.value.response.body
+
+
+async def test_the_json_subprotocol_is_echoed_only_if_offered():
+    async with serving(World()) as site:
+        async with connect(site.address, subprotocols=["centrifuge-json"]) as socket_:
+            assert socket_.subprotocol == "centrifuge-json"
+        async with connect(site.address + "?cf_protocol_version=v2") as socket_:
+            assert socket_.subprotocol is None
+            await socket_.send(b'{"id":1,"connect":{"token":"a"}}')
+            assert json.loads(await socket_.recv())["id"] == 1
+
+
+async def test_bad_frames_close_with_3501():
+    async with serving(World()) as site:
+        for frame in ("", "no", '{"id":1}', '{"id":1,"rpc":{}}', "[" * 200_000):
+            async with site.client() as wire:
+                await wire.socket.send(frame)
+                assert await wire.closed() == (3501, "bad request")
+        async with site.client("demo-clinician") as wire:
+            await wire.say({"id": 5, "rpc": {"method": "echo"}}, {"id": 6, "connect": {}})
+            code, _ = await wire.closed()
+            assert code == 3501
+        async with site.client("demo-clinician") as wire:
+            await wire.say({"send": {"data": 1}})
+            assert await wire.closed() == (3508, "not available")
+
+
+async def test_what_was_said_before_goes_out_before_the_close():
+    async with serving(World()) as site, site.client("demo-clinician") as wire:
+        await wire.say({"id": 5, "unsubscribe": {"channel": "x"}}, {"id": 6})
+        await wire.closed()
+        assert wire.inbox == [{"id": 5, "unsubscribe": {}}]
+
+
+async def test_drain():
+    world = World()
+    async with serving(world) as site:
+        async with site.client("a") as first, site.client("b") as second, site.client("c") as third:
+            await third.say({"id": 5, "rpc": {"method": "wait"}})
+            while not world.seen_rpc:
+                await asyncio.sleep(0.01)
+            drained = asyncio.create_task(site.gateway.drain(0.3))
+            done, _ = await asyncio.wait(
+                [asyncio.create_task(wire.closed()) for wire in (first, second)], return_when=asyncio.ALL_COMPLETED
+            )
+            assert {task.result() for task in done} == {(3001, "shutdown")}
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(site.address):
+                    pass
+            assert refused.value.response.status_code == 503
+            await asyncio.sleep(0.3)
+            await third.say({"id": 6, "rpc": {"method": "echo"}})
+            await asyncio.sleep(0.1)
+            world.gate.set()
+            assert await third.closed() == (3001, "shutdown")
+            assert third.inbox == [{"id": 5, "rpc": {"data": {}}}]
+            await drained
+        assert site.counters.connections == 0
+
+
+async def test_a_hung_operation_does_not_hold_the_drain():
+    world = World()
+    settings = QUICK.__class__(close_timeout=0.2)
+    async with serving(world, settings) as site, site.client("a") as wire:
+        await wire.say({"id": 5, "rpc": {"method": "wait"}})
+        while not world.seen_rpc:
+            await asyncio.sleep(0.01)
+        await site.gateway.drain(0)
+        assert await wire.closed() == (3001, "shutdown")
+        await site.gateway.stop()
+        assert not site.gateway._parts.tasks
+
+
+async def test_a_server_that_goes_down_without_draining_closes_with_3001():
+    world = World()
+    world.join("ward", "demo-clinician")
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        await wire.subscribe("ward")
+        site.server.should_exit = True
+        world.write("ward", "last words")
+        assert await wire.closed() == (3001, "shutdown")
+        assert [message["push"]["pub"]["offset"] for message in wire.inbox] == [2]
+
+
+async def test_a_defect_closes_one_connection_with_3004(monkeypatch: pytest.MonkeyPatch):
+    from server.gateway.codec_json import JsonCodec
+
+    async with serving(World()) as site, site.client("a") as wire:
+        monkeypatch.setattr(JsonCodec, "decode", lambda *_: [])
+        await wire.say({})
+        assert await wire.closed() == (3004, "server error")
+
+
+async def test_a_thousand_subscriptions_and_no_more():
+    world = World()
+    for number in range(1001):
+        world.join(f"c{number}", "demo-clinician")
+    async with serving(world) as site, site.client() as wire:
+        world.calls.clear()
+        await wire.say(
+            {"id": 1, "connect": {"token": "demo-clinician"}},
+            *({"id": number + 2, "subscribe": {"channel": f"c{number}"}} for number in range(1001)),
+        )
+        for number in range(1000):
+            assert "subscribe" in await wire.reply(number + 2)
+        assert (await wire.reply(1002))["error"]["code"] == 106
+        assert (world.calls["subscribe"], world.calls["since"]) == (1, 1)
+        assert site.counters.subscriptions == 1000
+    assert world.bus.wanted == set()

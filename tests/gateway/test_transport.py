@@ -1,0 +1,286 @@
+"""The part that stands on uvicorn's internals: they are still there, and the handshake, sizes and closings behave."""
+
+import asyncio
+import base64
+import inspect
+import os
+import struct
+from dataclasses import replace
+from importlib.metadata import version
+
+import pytest
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from server.gateway.gateway import PATH, Gateway
+from server.gateway.transport import INTERNALS, MAX_FRAGMENTS, VERSIONS, GatewayProtocol
+from tests.gateway.wire import QUICK, Site, serving
+from tests.gateway.world import World
+
+KEY = base64.b64encode(b"0123456789abcdef").decode()
+
+
+def test_the_versions_are_those_whose_internals_were_read():
+    """If this fails: read the new websockets_sansio_impl.py against server/gateway/transport.py, then update VERSIONS."""
+    assert {name: version(name) for name in VERSIONS} == VERSIONS
+
+
+def test_the_internals_are_there():
+    config = uvicorn.Config(lambda *_: None, ws=GatewayProtocol, log_config=None)
+    config.load()
+
+    async def make() -> GatewayProtocol:
+        return GatewayProtocol(config, ServerState(), {})
+
+    protocol = asyncio.run(make())
+    for name in INTERNALS:
+        assert hasattr(protocol, name), name
+    for method in ("handle_connect", "handle_cont", "send_receive_event_to_app", "handle_parser_exception", "shutdown"):
+        assert list(inspect.signature(getattr(WebSocketsSansIOProtocol, method)).parameters) == list(
+            inspect.signature(getattr(GatewayProtocol, method)).parameters
+        ), method
+    assert protocol.conn.expect_continuation_frame is False
+
+
+def test_what_uvicorn_must_be_told():
+    world = World()
+    options = Gateway(world, world, world.bus).uvicorn_options()
+    config = uvicorn.Config(lambda *_: None, log_config=None, **options)
+    config.load()
+    assert config.ws_protocol_class is GatewayProtocol
+    assert config.ws_max_size == 1024 * 1024
+    assert config.ws_per_message_deflate is False
+    assert config.ws_ping_interval is None
+
+
+class Raw:
+    """A client without a library."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def to(cls, site: Site, *headers: str) -> tuple["Raw", str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        lines = [
+            f"GET {PATH} HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket", f"Sec-WebSocket-Key: {KEY}",
+            "Sec-WebSocket-Version: 13", *headers, "", "",
+        ]  # fmt: skip
+        writer.write("\r\n".join(lines).encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        return cls(reader, writer), head
+
+    def send(self, opcode: int, payload: bytes, final: bool = True) -> None:
+        mask = os.urandom(4)
+        masked = bytes(a ^ mask[i % 4] for i, a in enumerate(payload)) if len(payload) < 10_000 else payload
+        mask = mask if len(payload) < 10_000 else b"\0\0\0\0"
+        size = len(payload)
+        head = bytes([opcode | (0x80 if final else 0)])
+        if size < 126:
+            head += bytes([0x80 | size])
+        elif size < 65536:
+            head += bytes([0x80 | 126]) + size.to_bytes(2, "big")
+        else:
+            head += bytes([0x80 | 127]) + size.to_bytes(8, "big")
+        self.writer.write(head + mask + masked)
+
+    async def frame(self) -> tuple[int, bytes]:
+        first, second = await self.reader.readexactly(2)
+        size = second
+        if second == 126:
+            size = int.from_bytes(await self.reader.readexactly(2), "big")
+        elif second == 127:
+            size = int.from_bytes(await self.reader.readexactly(8), "big")
+        return first, await self.reader.readexactly(size)
+
+    async def close_code(self) -> int:
+        async with asyncio.timeout(5):
+            while True:
+                kind, payload = await self.frame()
+                if kind == 0x88:
+                    return int.from_bytes(payload[:2], "big")
+
+    async def end(self) -> None:
+        self.writer.close()
+        await asyncio.gather(self.writer.wait_closed(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("header", ["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol:   "])
+async def test_an_empty_subprotocol_header_is_no_header(header: str):
+    async with serving(World()) as site:
+        raw, head = await Raw.to(site, header)
+        assert " 101 " in head
+        assert "sec-websocket-protocol" not in head.lower()
+        await raw.end()
+
+
+async def test_a_bad_handshake_is_refused_by_the_library():
+    async with serving(World()) as site:
+        raw, head = await Raw.to(site, "Sec-WebSocket-Protocol: ,,;")
+        assert " 400 " in head
+        await raw.end()
+
+
+async def test_no_compression():
+    async with serving(World()) as site:
+        raw, head = await Raw.to(site, "Sec-WebSocket-Extensions: permessage-deflate")
+        assert "deflate" not in head
+        await raw.end()
+
+
+def command(number: int, size: int) -> bytes:
+    """A command of exactly that many bytes."""
+    head, tail = b'{"id":%d,"rpc":{"method":"me","data":"' % number, b'"}}'
+    return head + b"x" * (size - len(head) - len(tail)) + tail
+
+
+async def test_sizes():
+    """Up to 256 KiB served; beyond it told, and the connection lives; beyond 1 MiB closed with 3501, never with 1009."""
+    async with serving(World()) as site:
+        async with site.client("demo-clinician") as wire:
+            await wire.socket.send(command(10, 256 * 1024))
+            assert "rpc" in await wire.reply(10)
+            await wire.socket.send(command(11, 256 * 1024 + 1))
+            assert (await wire.reply(11))["error"]["code"] == 107
+            await wire.socket.send(command(12, 1024 * 1024))
+            assert (await wire.reply(12))["error"]["code"] == 107
+            await wire.socket.send(b"\n".join([command(number, 200_000) for number in (13, 14, 15)]))
+            for number in (13, 14, 15):
+                assert "rpc" in await wire.reply(number)
+            await wire.socket.send(command(16, 1024 * 1024 + 1))
+            assert await wire.closed() == (3501, "message too large")
+
+
+@pytest.mark.parametrize("fragments", [1, 20])
+async def test_a_huge_message_is_cut_off_before_it_is_held(fragments: int):
+    """The close frame arrives although the client is still sending, and what it sends is dropped."""
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(1, b'{"id":1,"connect":{"token":"a"}}')
+        await raw.frame()
+        for number in range(fragments):
+            raw.send(0 if number else 1, b"x" * (20 * 1024 * 1024 // fragments), final=False)
+        assert await raw.close_code() == 3501
+        async with asyncio.timeout(5):
+            await raw.writer.drain()
+            assert await raw.reader.read() == b""
+        await raw.end()
+
+
+async def test_absurdly_many_fragments():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(1, b"", final=False)
+        for _ in range(MAX_FRAGMENTS + 100):
+            raw.send(0, b"", final=False)
+        assert await raw.close_code() == 3501
+        await raw.end()
+
+
+async def test_a_message_in_fragments():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        whole = b'{"id":1,"connect":{"token":"a"}}'
+        raw.send(1, whole[:5], final=False)
+        raw.send(9, b"are you there")
+        raw.send(0, whole[5:9], final=False)
+        raw.send(0, whole[9:])
+        assert await raw.frame() == (0x8A, b"are you there")
+        assert b'"connect"' in (await raw.frame())[1]
+        await raw.end()
+
+
+async def test_binary_frames_and_bad_utf8():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(2, b'{"id":1,"connect":{"token":"a"}}')
+        assert b'"connect"' in (await raw.frame())[1]
+        raw.send(1, b'{"id":2,"rpc":{"method":"me","data":"\xff"}}')
+        assert await raw.close_code() == 3501
+        raw.send(1, b"said after the end")
+        raw.send(8, struct.pack("!H", 3501))
+        assert await raw.reader.read() == b""
+        await raw.end()
+
+
+async def test_a_broken_peer_is_closed_by_the_library():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(3, b"no such opcode")
+        assert await raw.close_code() == 1002
+        await raw.end()
+        while site.counters.connections:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("after", ["nothing", "garbage"])
+async def test_a_peer_that_does_not_finish_closing_is_aborted(after: str):
+    async with serving(World(), replace(QUICK, close_timeout=0.2)) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(1, b"no")
+        assert await raw.close_code() == 3501
+        if after == "garbage":
+            raw.send(3, b"no such opcode")
+            raw.send(0, b"x" * 100)
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectionError):
+            await raw.reader.readexactly(1)
+        assert 0.1 < asyncio.get_running_loop().time() - started < 2
+        await raw.end()
+
+
+async def test_a_peer_that_closes():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(8, struct.pack("!H", 1000))
+        assert await raw.close_code() == 1000
+        await raw.end()
+        while site.counters.connections:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_gateway_without_its_protocol_says_so(caplog: pytest.LogCaptureFixture):
+    world = World()
+    gateway = Gateway(world, world, world.bus, QUICK)
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": PATH,
+        "headers": [],
+        "query_string": b"",
+        "subprotocols": [],
+        "extensions": {},
+    }
+    with pytest.raises(RuntimeError, match="uvicorn_options"):
+        await gateway.route.handle(scope, receive, send)
+
+
+async def test_an_abort_after_the_end_does_nothing():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        (protocol,) = [one for one in site.server.server_state.connections if isinstance(one, GatewayProtocol)]
+        assert protocol.open
+        await raw.end()
+        while site.counters.connections:
+            await asyncio.sleep(0.01)
+        assert not protocol.open
+        protocol.abort()
+        protocol.finish(3001, "shutdown")
+
+
+async def test_going_down_before_the_handshake_is_over():
+    async with serving(World()) as site:
+        config = uvicorn.Config(lambda *_: None, ws=GatewayProtocol, log_config=None)
+        config.load()
+        protocol = GatewayProtocol(config, ServerState(), {})
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: protocol, "127.0.0.1", site.port)
+        protocol.shutdown()
+        assert transport.is_closing()

@@ -1,0 +1,83 @@
+"""Real pages in a real browser, which must stay free of script errors and policy violations whatever happens around them."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING = "no Chromium on this machine: the pages were not opened"
+
+
+def program() -> str | None:
+    """The Chromium of this machine, if it has one."""
+    return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+@asynccontextmanager
+async def running(executable: str) -> AsyncIterator[Browser]:
+    """A browser, for as long as the block lasts."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable)
+        yield browser
+        await browser.close()
+
+
+class Pages:
+    """Pages, each in a context of its own, and what went wrong on any of them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._open: list[Page] = []
+        self.errors: list[str] = []
+
+    async def open(self, url: str, **options: Any) -> Page:
+        """Open a page; `options` are those of a playwright context."""
+        context = await self._browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        page = await context.new_page()
+        self._open.append(page)
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self._said(said.type, said.text))
+        await page.goto(url)
+        return page
+
+    async def close(self) -> None:
+        """Close them all."""
+        for page in self._open:
+            await page.context.close()
+
+    def _said(self, kind: str, text: str) -> None:
+        # The browser itself complains about a server that is away.
+        if kind == "error" and "WebSocket connection to" not in text and "Failed to load resource" not in text:
+            self.errors.append(text)
+
+
+async def write(page: Page, text: str) -> None:
+    """Write a message and send it with Enter."""
+    field = page.locator("#text")
+    await field.fill(text)
+    await field.press("Enter")
+
+
+async def until(page: Page, expression: str, within: float = 60) -> None:
+    """Wait until something is true on the page. (playwright's own way needs eval, which our policy forbids.)"""
+    async with asyncio.timeout(within):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.02)
+
+
+async def shown(page: Page) -> list[tuple[str, int, str]]:
+    """The messages on the page from top to bottom: id, offset, words."""
+    found = await page.locator("#messages [data-message-id]").evaluate_all(
+        "all => all.map(e => [e.dataset.messageId, Number(e.dataset.offset), e.querySelector('.text').textContent])"
+    )
+    return [(str(id), int(offset), str(text)) for id, offset, text in found]
+
+
+async def stats(page: Page) -> dict[str, int]:
+    """What the page counted: recoveries, recoveredPublications, gaps, duplicates, reconnects."""
+    return dict(await page.evaluate("window.warmline.stats"))

@@ -1,0 +1,65 @@
+"""Two organisations, and in one of them somebody with channels that are theirs, never were, and are no more."""
+
+import secrets
+from dataclasses import dataclass, field
+
+from tests.support.cast import Clinic
+
+Ids = dict[str, str]
+"""Ids by what they name (`x-id`)."""
+
+
+@dataclass
+class World:
+    """What a caller may name, and what others have of the same kinds: ids by what they name."""
+
+    clinic: Clinic
+    caller: str
+    own: Ids
+    others: dict[str, Ids] = field(default_factory=dict)
+
+
+async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
+    """One of each thing there is. The channel is of this kind and has these members, and somebody who may be removed."""
+    patient, leaver, newcomer = await clinic.patient(), await clinic.team_member(), await clinic.team_member()
+    about = patient if kind == "care_team" else None
+    writer = next(iter(members), leaver)
+    channel = await clinic.channel(kind, patient, leaver, *members, patient=about)
+    message = await clinic.send(writer, channel, "Text")
+    [group] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
+    return {
+        "patient": patient,
+        "team_member": leaver,
+        "person": newcomer,
+        "patient_group": group["id"],
+        "channel": channel,
+        "membership": await clinic.membership(channel, leaver),
+        "message": message["message_id"],
+    }
+
+
+async def around(clinic: Clinic, elsewhere: Clinic, caller: str, kind: str) -> World:
+    """A world around a caller, in channels of one kind."""
+    world = World(clinic, caller, await everything(clinic, kind, caller))
+    foreign = await everything(elsewhere, kind)
+    theirs = ("channel", "membership", "message")
+    not_mine = await everything(clinic, kind)
+    no_more = await everything(clinic, kind, caller)
+    await clinic.remove(no_more["channel"], caller, by=caller)
+    gone = await clinic.team_member()
+    left = (await clinic.add(world.own["channel"], gone, by=caller))["member_id"]
+    await clinic.remove(world.own["channel"], gone, by=caller)
+    world.others = {
+        "of another organisation": foreign,
+        "a patient of another organisation": {"person": foreign["patient"]},
+        "of a channel where they never were": {name: not_mine[name] for name in theirs},
+        "of a channel that they left": {name: no_more[name] for name in theirs},
+        "a membership that has ended": {"membership": left},
+    }
+    return world
+
+
+def nowhere(id: str) -> str:
+    """An id of the same type that names nothing."""
+    prefix, _, rest = id.partition("_")
+    return f"{prefix}_{''.join(secrets.choice('0123456789') for _ in rest)}"

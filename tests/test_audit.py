@@ -1,0 +1,117 @@
+"""The access log: one entry for every access that succeeds, in its own transaction, and none for one that fails."""
+
+import json
+from typing import Any
+
+import asyncpg
+import pytest
+
+from server.app.policy import ChatPolicy
+from server.errors import Conflict
+from server.ids import ChannelId
+from server.operations import BY_NAME, LOG, OPERATIONS, OWN, Dispatcher
+from server.people.tokens import KeyedVerifier
+from tests.support.cast import Clinic
+from tests.support.front import Front
+from tests.support.samples import id_fields, sample
+from tests.support.world import World, around, nowhere
+
+AUDITED = [operation for operation in OPERATIONS if operation.audits not in (OWN, LOG)]
+ABOUT_A_PATIENT = {"patient.create", "patient.get", "channel.activate"}
+
+
+@pytest.fixture
+async def world(clinic: Clinic, elsewhere: Clinic) -> World:
+    """Around the clinician, in a group: there every operation works."""
+    return await around(clinic, elsewhere, clinic.clinician, "group")
+
+
+async def entries(owner: asyncpg.Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in await owner.fetch("select * from audit_entries order by id")]
+
+
+async def everything(owner: asyncpg.Connection) -> dict[str, str]:
+    """A digest of every table."""
+    tables = await owner.fetch(
+        "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+    )
+    digest = "select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {} t"
+    return {row["relname"]: await owner.fetchval(digest.format(row["relname"])) for row in tables}
+
+
+async def test_a_success_is_recorded_once(world: World, front: Front, owner: asyncpg.Connection) -> None:
+    for operation in OPERATIONS:
+        before = len(await entries(owner))
+        params = sample(operation.params, world.own)
+        answer = await front.operate(front.token(world.caller), operation.name, params)
+        assert answer.status_code == 200, answer.text
+        new = (await entries(owner))[before:]
+        if operation.audits in (OWN, LOG):
+            assert new == [], operation.name
+            continue
+        [entry] = new
+        assert (entry["operation"], entry["actor_id"]) == (operation.audits, world.caller)
+        assert entry["organization_id"] == world.clinic.organization_id
+        assert entry["request_id"] == answer.headers["X-Request-Id"]
+        if "channel_id" in params:
+            assert entry["channel_id"] == params["channel_id"]
+        if operation.name in ABOUT_A_PATIENT:
+            assert entry["patient_id"] == params.get("patient_id", answer.json().get("id"))
+        named = {field.name for field in id_fields(operation.params) if not field.many}
+        assert set(json.loads(entry["facts"])) <= named
+
+
+async def test_a_failure_is_not_recorded_and_changes_nothing(
+    world: World, front: Front, owner: asyncpg.Connection
+) -> None:
+    for operation in AUDITED:
+        names = [field for field in id_fields(operation.params) if field.required]
+        wrong = sample(operation.params, world.own)
+        wrong |= {field.name: field.holding(nowhere(world.own[field.names])) for field in names}
+        if not names:
+            wrong = {"limit": "many", "name": "", "role": "NONE"}
+        before = await everything(owner)
+        answer = await front.operate(front.token(world.caller), operation.name, wrong)
+        assert answer.status_code in (404, 422), (operation.name, answer.text)
+        assert await everything(owner) == before, operation.name
+
+
+async def test_nothing_is_done_or_shown_that_cannot_be_recorded(
+    world: World, front: Front, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("alter table audit_entries add constraint full_up check (operation = '') not valid")
+    for operation in AUDITED:
+        before, published = await everything(owner), len(world.clinic.published)
+        answer = await front.operate(front.token(world.caller), operation.name, sample(operation.params, world.own))
+        assert answer.status_code == 500, operation.name
+        assert set(answer.json()) == {"error", "request_id"}
+        assert await everything(owner) == before, operation.name
+        assert len(world.clinic.published) == published
+
+
+async def test_what_fails_at_its_commit_is_not_recorded(clinic: Clinic, owner: asyncpg.Connection) -> None:
+    channel = await clinic.care_team(await clinic.patient())
+    before = await everything(owner)
+    with pytest.raises(Conflict):
+        await clinic.remove(channel, clinic.clinician)
+    assert await everything(owner) == before
+
+
+async def test_opening_a_channel_is_recorded_for_whoever_may(
+    world: World, front: Front, owner: asyncpg.Connection
+) -> None:
+    verifier = KeyedVerifier.read(front.issuer.settings("postgresql://nowhere"))
+    dispatcher = Dispatcher(world.clinic.database, world.clinic.batcher)
+    policy = ChatPolicy(world.clinic.database, dispatcher, verifier)
+    before = len(await entries(owner))
+    names = [ids["channel"] for ids in world.others.values() if "channel" in ids]
+    names += [world.own["channel"], str(ChannelId.new())]
+    await policy.subscribe(world.clinic.identity(world.caller), names)
+    [entry] = (await entries(owner))[before:]
+    assert (entry["operation"], entry["channel_id"]) == ("channel.open", world.own["channel"])
+    assert entry["actor_id"] == world.caller
+
+
+def test_a_send_is_its_own_record() -> None:
+    assert [operation.name for operation in OPERATIONS if operation.audits == LOG] == ["message.send"]
+    assert BY_NAME["message.send"].verb is None

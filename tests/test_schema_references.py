@@ -1,0 +1,109 @@
+"""Nothing points across organisations: every reference of every table is tried with a row of the other one, and refused."""
+
+from dataclasses import dataclass
+
+import asyncpg
+
+from server import locks
+from server.chat.append import append
+from server.chat.bodies import close
+from server.ids import ChannelId, MessageId
+from tests.support.cast import Clinic
+
+REFERENCES = """
+select c.relname as table, f.relname as into_table, k.conname as name,
+       array(select a.attname::text from unnest(k.conkey) with ordinality as o (n, place)
+               join pg_attribute a on a.attrelid = k.conrelid and a.attnum = o.n order by place) as columns,
+       array(select a.attname::text from unnest(k.confkey) with ordinality as o (n, place)
+               join pg_attribute a on a.attrelid = k.confrelid and a.attnum = o.n order by place) as into_columns,
+       array(select a.attname::text from pg_attribute a
+              where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attgenerated <> '') as generated
+  from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_class f on f.oid = k.confrelid
+ where k.contype = 'f' and k.connamespace = 'public'::regnamespace and f.relname <> 'organizations' order by 1, 3"""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference: the columns that hold it, and those that it points at."""
+
+    table: str
+    into_table: str
+    name: str
+    columns: list[str]
+    into_columns: list[str]
+    generated: list[str]
+
+    def pairs(self) -> dict[str, str]:
+        """Each column but the organisation, and the column that it must equal."""
+        return {a: b for a, b in zip(self.columns, self.into_columns, strict=True) if a != "organization_id"}
+
+
+async def references(owner: asyncpg.Connection) -> list[Reference]:
+    return [Reference(**row) for row in await owner.fetch(REFERENCES)]
+
+
+async def fill(clinic: Clinic) -> None:
+    """At least one row of every table, with every reference set."""
+    patient, colleague = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, clinic.clinician, colleague)
+    root = await clinic.send(patient, channel, "Root")
+    await clinic.send(colleague, channel, "Reply", reply_to=root["message_id"])
+    await clinic.call(colleague, "channel.directory", channel_id=channel)
+    await revise(clinic, channel, root["message_id"])
+
+
+async def revise(clinic: Clinic, channel: ChannelId, message: str) -> None:
+    """A second wording of a message by the clinician, as the operation to come will write it."""
+    key = await clinic.database.keys.current(clinic.organization_id)
+    sealed = close(key, clinic.organization_id, channel, message, clinic.clinician, "Reworded", 2)
+    async with clinic.database.transaction() as tx:
+        await locks.lock(tx, clinic.organization_id, channels=[channel])
+        await tx.rows(
+            "insert into message_revisions values ($1, $2, $3, 2, $4, $5, $6, now())",
+            *(clinic.organization_id, channel, message, clinic.clinician, key.id, sealed),
+        )
+        [row] = await tx.rows("update messages set revision = 2 where id = $1 returning log_offset", message)
+        where = {"message_id": MessageId(message), "target_offset": row["log_offset"]}
+        await append(tx, clinic.organization_id, channel, "revised", **where)
+
+
+async def test_every_reference_carries_the_organisation(owner: asyncpg.Connection) -> None:
+    found = await references(owner)
+    assert len(found) > 10
+    for reference in found:
+        ends = dict(zip(reference.columns, reference.into_columns, strict=True))
+        assert ends.get("organization_id") == "organization_id", reference
+
+
+async def test_no_reference_reaches_into_another_organisation(
+    clinic: Clinic, elsewhere: Clinic, owner: asyncpg.Connection
+) -> None:
+    for one in (clinic, elsewhere):
+        await fill(one)
+    await elsewhere.sql("insert into roles values ($1, 'THEIRS_ALONE', '{}')", elsewhere.organization_id)
+    reached = [one for one in await references(owner) if not await refused(owner, one, clinic, elsewhere)]
+    assert reached == []
+
+
+async def refused(owner: asyncpg.Connection, reference: Reference, clinic: Clinic, elsewhere: Clinic) -> bool:
+    """Point a row of the one organisation at a row of the other."""
+    pairs = {column: into for column, into in reference.pairs().items() if column not in reference.generated}
+    set_ = " and ".join(f"{column} is not null" for column in reference.columns)
+    row = await owner.fetchval(
+        f"select ctid from {reference.table} where organization_id = $1 and {set_}", clinic.organization_id
+    )
+    assert row is not None, f"no row to try {reference.name} with"
+    # Roles have names, not ids: one that both organisations have would be a good reference.
+    theirs = ", ".join(pairs.values())
+    theirs = f"""select {theirs} from (select {theirs} from {reference.into_table} where organization_id = $2
+                 except select {theirs} from {reference.into_table} where organization_id = $3) t limit 1"""
+    change = f"update {reference.table} set ({', '.join(pairs)}) = ({theirs}) where ctid = $1"
+    attempt = owner.transaction()
+    await attempt.start()
+    try:
+        await owner.execute(change, row, elsewhere.organization_id, clinic.organization_id)
+    except (asyncpg.ForeignKeyViolationError, asyncpg.CheckViolationError):
+        return True
+    finally:
+        await attempt.rollback()
+    return False
