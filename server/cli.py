@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from server.errors import Misconfigured
+from server.errors import Misconfigured, WarmlineError
 
 Result = TypeVar("Result")
 
@@ -19,13 +19,16 @@ BESIDE_DEV = "Beside a running `warmline dev`, and without DATABASE_URL, it take
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status. Wrong settings end it with 2 and one clear message."""
+    """Run one command; the exit status: wrong settings end it with 2, what cannot be done with 1, saying why."""
     chosen = parser().parse_args(arguments)
     try:
         return int(chosen.run(chosen) or 0)
     except Misconfigured as wrong:
         print(wrong, file=sys.stderr)
         return 2
+    except WarmlineError as refused:
+        print(refused, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -18,11 +18,13 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class Settings(BaseSettings):
     """What a process is told from outside. Names without a prefix are those that hosting platforms set."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        frozen=True, env_ignore_empty=True, populate_by_name=True, extra="ignore", use_attribute_docstrings=True
+    )
 
-    database_url: str = Field(validation_alias="DATABASE_URL")
+    database_url: str = Field(validation_alias="DATABASE_URL", pattern="^postgres(ql)?://")
     """postgresql://… of a login that is a member of the role warmline_app (and, for `schema apply`, owns the database)."""
-    redis_url: str = Field(validation_alias="REDIS_URL")
+    redis_url: str = Field(validation_alias="REDIS_URL", pattern="^(rediss?|unix)://")
     """redis://… or rediss://… ; holds nothing that must last."""
     host: str = Field("127.0.0.1", validation_alias="HOST")
     """The address to listen on; TLS ends at a proxy in front."""
@@ -76,5 +78,9 @@ def load() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # the fields come from the environment
     except ValidationError as wrong:
-        lines = [f"{error['loc'][-1]}: {error['msg']}" if error["loc"] else error["msg"] for error in wrong.errors()]
+        takes = {field.validation_alias: field.description for field in Settings.model_fields.values()}
+        lines = [
+            f"{name}: {error['msg']}. It takes: {takes.get(name)}" if (name := str(*error["loc"][:1])) else error["msg"]
+            for error in wrong.errors()
+        ]
         raise Misconfigured("\n".join(lines)) from None

@@ -85,12 +85,12 @@ class Database:
         self._publish = publish
         self.keys = KeyRing(master, self)
         self._engine: AsyncEngine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            "postgresql+asyncpg://",
+            async_creator=self._connect,  # one way to connect, so that whatever stands in the URL means the same
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=True,
-            connect_args={"server_settings": _SESSION, "timeout": 5},
         )
         self.reads: asyncpg.Pool
         self.writes: asyncpg.Pool
@@ -115,6 +115,9 @@ class Database:
             return await self.reads.fetch(query, *args)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise translated(error) from error
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(self._url, server_settings=_SESSION, timeout=5)
 
     async def _pool(self, size: int, session: dict[str, str]) -> asyncpg.Pool:
         return await asyncpg.create_pool(

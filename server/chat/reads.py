@@ -5,8 +5,9 @@ from pydantic import BaseModel, Field
 from server import events
 from server.chat.channels import mine, summaries
 from server.chat.memberships import tell
+from server.chat.policy import NOT_FOUND
 from server.db import Transaction
-from server.errors import Invalid
+from server.errors import Invalid, NotFound
 from server.events import Event
 from server.ids import ChannelId, now
 from server.people.actors import Actor
@@ -54,5 +55,7 @@ async def move(tx: Transaction, actor: Actor, params: MoveReadMark) -> ReadMark:
             facts={"by": channel["member_id"], "offset": params.offset, "after": channel["top_offset"]},
         )  # fmt: skip
         tx.announce(events.topic(actor.organization_id, params.channel_id), events.encode(seen))
-    [shape] = await summaries(tx.rows, [(actor.organization_id, actor.person_id, params.channel_id)])
-    return ReadMark(read_offset=shape["read_offset"], unread=shape["unread"])
+    found = await summaries(tx.rows, [(actor.organization_id, actor.person_id, params.channel_id)])
+    if not found:  # removed since the first look
+        raise NotFound(NOT_FOUND)
+    return ReadMark(read_offset=found[0]["read_offset"], unread=found[0]["unread"])

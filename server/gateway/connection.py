@@ -148,7 +148,6 @@ class Connection:
         """The token is not good (§2): 109 or a temporary error as a reply, anything else closes for good."""
         if self._phase is not _Phase.ADMITTING:
             return []
-        self._waiting = ()
         if isinstance(error, TokenExpired) or error.temporary:
             self._phase, self._stale_at = _Phase.REFUSED, now + self._settings.connect_timeout
             return [Say(p.Reply(self._connect_id, as_error(error)))]
