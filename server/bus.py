@@ -92,13 +92,14 @@ class Bus:
                 await work()
             except _LOST as lost:
                 log.warning("redis is away: %s", type(lost).__name__)
+            except Exception:
+                log.exception("the doorbell failed; it begins anew")
             self.connected = False
             pause = 0.05 if asyncio.get_running_loop().time() - started > 5 else min(pause * 2, 2)
             await asyncio.sleep(pause)
 
     async def _publisher(self) -> None:
         while True:
-            await self._filled.wait()
             self._filled.clear()
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
@@ -106,6 +107,7 @@ class Bus:
                     for topic, payload in batch:
                         pipeline.publish(topic, payload)
                     await pipeline.execute()
+            await self._filled.wait()
 
     async def _subscriber(self) -> None:
         async with self._redis.pubsub() as pubsub:

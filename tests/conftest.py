@@ -3,13 +3,15 @@
 DATABASE_URL and REDIS_URL name servers to use instead of the embedded ones; the first must allow CREATE DATABASE.
 """
 
+import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+import uvloop
 
 from server import events
 from server.chat.batcher import Batcher
@@ -20,6 +22,11 @@ from tests.support.cluster import Databases, running
 from tests.support.front import Front
 from tests.support.issuer import Issuer
 from tests.support.site import Site
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on the loop that the product runs on: it differs from asyncio's own in more than speed."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

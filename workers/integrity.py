@@ -24,8 +24,8 @@ select 'log has a hole' as what, w.organization_id, w.channel_id
         where (b.organization_id, b.channel_id, b.log_offset) = (w.organization_id, w.channel_id, w.first - 1))
 union all
 select 'message without its words', e.organization_id, e.channel_id
-  from events e join messages m on (m.organization_id, m.channel_id, m.id) = (e.organization_id, e.channel_id, e.message_id)
- where e.created_at > {_WINDOW} and not exists (select from message_revisions r
+  from events e left join messages m on (m.organization_id, m.channel_id, m.id) = (e.organization_id, e.channel_id, e.message_id)
+ where e.message_id is not null and e.created_at > {_WINDOW} and not exists (select from message_revisions r
         where (r.organization_id, r.channel_id, r.message_id, r.revision) = (m.organization_id, m.channel_id, m.id, m.revision))
 union all
 select distinct 'patient without a team', m.organization_id, m.channel_id

@@ -75,8 +75,9 @@ class ChatPolicy:
     async def hints(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Hint]:
         """See Policy."""
         wanted = [(*_ids(person), _ids(channel)[1]) for person, channel in pairs]
-        found = {(row["person"], row["id"]): row for row in await summaries(self._database.fetch, wanted)}
-        facts = [(channel_id, found.get((person_id, channel_id))) for _, person_id, channel_id in wanted]
+        rows = await summaries(self._database.fetch, wanted)
+        found = {(row["org"], row["person"], row["id"]): row for row in rows}
+        facts = [(place[2], found.get(place)) for place in wanted]
         return [
             Hint(person, channel, _fact(channel_id, row), row is not None)
             for (person, channel), (channel_id, row) in zip(pairs, facts, strict=True)

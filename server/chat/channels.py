@@ -57,7 +57,7 @@ class Fetches(Protocol):
 
 # What a member sees of a channel from outside, for any number of (organisation, person, channel); a null channel: all.
 _SUMMARIES = """
-select w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top_offset as top, m.read_offset, m.person_kind,
+select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top_offset as top, m.read_offset, m.person_kind,
        (select count(*) from (select from messages x where (x.organization_id, x.channel_id) = (c.organization_id, c.id)
           and x.log_offset > m.read_offset and x.author_person_id <> m.person_id and x.deleted_at is null limit 100) u) as unread,
        (select e.created_at from events e where (e.organization_id, e.channel_id) = (c.organization_id, c.id)
@@ -97,14 +97,14 @@ async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]
         wanted: (organisation, person, channel), or None for all channels of the person.
 
     Returns:
-        Shapes as of ChannelShape, and the `person` each is for; nothing where there is no membership.
+        Shapes as of ChannelShape, and the `org` and `person` each is for; nothing where there is no membership.
     """
     rows = await fetch(_SUMMARIES, *(list(column) for column in zip(*wanted, strict=True)))
     found = []
     for row in rows:
         shape = {
             name: row[name]
-            for name in ("person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread")
+            for name in ("org", "person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread")
         }
         shape["last_at"] = when(row["last_at"]) if row["last_at"] else None
         about = row["person_kind"] == "team_member" and row["patient_id"]

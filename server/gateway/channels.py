@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from server.gateway.outbox import Outbox
-from server.gateway.ports import Grant, LogRow
+from server.gateway.ports import LogRow
 from server.gateway.protocol import Codec, EndCode
 from server.gateway.recovery import Start
 
@@ -17,8 +17,10 @@ class Listener(Protocol):
     outbox: Outbox
     codec: Codec
     person: str
-    keys: set[str]
-    """The channels it is subscribed to."""
+
+    def subscribed(self, key: str) -> bool:
+        """Whether it has a subscription to that channel, live or not yet."""
+        ...
 
     def hint(self, data: bytes) -> None:
         """Say this on the personal channel."""
@@ -30,20 +32,32 @@ class Listener(Protocol):
 
 
 @dataclass(slots=True, eq=False)
+class Progress:
+    """How far a subscription that is not live yet has come."""
+
+    start: Start
+    top: int
+    """The newest offset when leave was given."""
+    position: int
+    answered: bool = False
+    rows: int = 0
+    size: int = 0
+    """What was sent, in rows and bytes."""
+    portion: int = 0
+    """Rows that fitted into the last portion; 0: none was sent yet."""
+
+
+@dataclass(slots=True, eq=False)
 class Subscription:
-    """One connection's interest in one channel. It catches up first (`position` moves), then it is live in a group."""
+    """One connection's interest in one channel, a Viewer. It catches up first (`progress`), then it is live in a group."""
 
     listener: Listener
     name: str
-    grant: Grant
     channel: "Channel"
-    start: Start
-    position: int
-    answered: bool = False
-    sent_rows: int = 0
-    sent_bytes: int = 0
-    portion: int = 0
-    """Rows that fitted into the last portion; 0: none was sent yet."""
+    membership: str
+    audience: str
+    floor: int
+    progress: Progress | None
     group: "Group | None" = None
 
 
@@ -65,8 +79,8 @@ class Channel:
 
     `last` is the offset up to which everything was delivered to the live subscriptions; without any, the newest offset
     that was noticed. `catching` are subscriptions on their way to `last`; for them the rows since are kept in `ring`.
-    `held` are rows that came while others before them were missing. `watchers` are person keys whose badge counts this
-    channel, `badges` those of them who have a connection that is not subscribed to it.
+    `held` are rows that came while others before them were missing. `watchers` are the person keys whose badge counts this
+    channel, with the number of their connections that are subscribed to it and need no hints.
     """
 
     key: str
@@ -75,8 +89,7 @@ class Channel:
     catching: set[Subscription] = field(default_factory=set)
     ring: deque[LogRow] | None = None
     held: dict[int, LogRow] = field(default_factory=dict)
-    watchers: set[str] = field(default_factory=set)
-    badges: set[str] = field(default_factory=set)
+    watchers: dict[str, int] = field(default_factory=dict)
 
     @property
     def followed(self) -> bool:

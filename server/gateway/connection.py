@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
+from sys import intern
 
 from server.errors import TokenExpired, Unauthorized, Unavailable, WarmlineError
 from server.gateway import protocol as p
@@ -36,22 +37,32 @@ class _Phase(Enum):
 
 
 @dataclass(slots=True)
-class _Slot:
-    """A channel name in use. `earlier`: ids of overlapped commands that wait for the same answer."""
+class _Pending:
+    """A subscription on its way. `earlier`: ids of overlapped commands that wait for the same answer."""
 
     wish: p.Subscribe
     asked: float
     earlier: list[int] = field(default_factory=list)
-    settled: float | None = None
-
-    def may_be_lost(self, now: float) -> bool:
-        """Whether our answer came so late that the client may have missed it."""
-        assert self.settled is not None
-        return self.settled - self.asked > _LATE and now - self.settled < _AGAIN_WITHIN
 
 
 class Connection:
     """The machine. `jitter` is a random number in [0, 1); `now` is any clock that only goes forward, in seconds."""
+
+    __slots__ = (
+        "_connect_id",
+        "_expired_at",
+        "_jitter",
+        "_pending",
+        "_phase",
+        "_ping_at",
+        "_pong_by",
+        "_settings",
+        "_stale_at",
+        "_standing",
+        "_waiting",
+        "admission",
+        "client",
+    )
 
     def __init__(self, client: str, settings: GatewaySettings, now: float, jitter: float) -> None:
         self.client = client
@@ -61,7 +72,9 @@ class Connection:
         self._phase = _Phase.NEW
         self._connect_id = 0
         self._waiting: Sequence[p.Command] = ()
-        self._slots: dict[str, _Slot] = {}
+        self._pending: dict[str, _Pending] = {}
+        self._standing: dict[str, float] = {}
+        """Channel names with a subscription, and until when its answer may turn out to have come too late."""
         self._stale_at = now + settings.connect_timeout
         self._ping_at = self._pong_by = self._expired_at = float("inf")
 
@@ -201,71 +214,70 @@ class Connection:
 
     def wish(self, channel: str) -> p.Subscribe | None:
         """What the client wants of a channel whose subscription is on its way; None if it is not."""
-        slot = self._slots.get(channel)
-        return slot.wish if slot is not None and slot.settled is None else None
+        pending = self._pending.get(channel)
+        return None if pending is None else pending.wish
 
     def _subscribe(self, command: p.Subscribe, now: float) -> list[Effect]:
-        name, slot = command.channel, self._slots.get(command.channel)
+        name = intern(command.channel)  # many connections use the same names, and keep them long
         assert self.admission is not None
         if not name:
             return self._close(p.CloseCode.BAD_REQUEST)
         if len(name.encode()) > MAX_CHANNEL_NAME:
             return [_error(command.id, p.ErrorCode.BAD_REQUEST, "The channel's name is longer than 255 bytes.")]
-        if slot is not None:
-            return self._overlap(slot, command, now)
+        if name in self._pending:
+            return self._overlap(self._pending[name], command)
+        if name in self._standing:
+            return self._again(command, now)
         if name == self.admission.personal:
             return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
-        if len(self._slots) >= self._settings.max_subscriptions:
+        if len(self._pending) + len(self._standing) >= self._settings.max_subscriptions:
             return [_error(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
-        self._slots[name] = _Slot(command, now)
+        self._pending[name] = _Pending(command, now)
         return [Begin(name)]
 
-    def _overlap(self, slot: _Slot, command: p.Subscribe, now: float) -> list[Effect]:
+    def _overlap(self, pending: _Pending, command: p.Subscribe) -> list[Effect]:
         """A second subscribe joins the one in flight, or replaces it if it wants something else (§5, timeouts)."""
-        if slot.settled is not None:
-            if not slot.may_be_lost(now):
-                return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
-            self._slots[command.channel] = _Slot(command, now)
-            return [Leave(command.channel), Begin(command.channel)]
-        if len(slot.earlier) >= MAX_JOINED:
+        if len(pending.earlier) >= MAX_JOINED:
             return [_error(command.id, p.ErrorCode.TOO_MANY_REQUESTS, "Still subscribing. Wait for the answer.")]
-        slot.earlier.append(slot.wish.id)
-        same, slot.wish = slot.wish.same_wish(command), command
+        pending.earlier.append(pending.wish.id)
+        same, pending.wish = pending.wish.same_wish(command), command
         return [] if same else [Leave(command.channel), Begin(command.channel)]
+
+    def _again(self, command: p.Subscribe, now: float) -> list[Effect]:
+        """A second subscribe to a standing one: an error, unless the client may have missed our late answer."""
+        if now >= self._standing[command.channel]:
+            return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
+        del self._standing[command.channel]
+        self._pending[command.channel] = _Pending(command, now)
+        return [Leave(command.channel), Begin(command.channel)]
 
     def subscribed(self, channel: str, result: p.SubscribeResult, now: float) -> list[Effect]:
         """The subscription stands; its pushes may follow."""
-        slot = self._slots[channel]
-        slot.settled = now
-        effects: list[Effect] = [Say(p.Reply(slot.wish.id, result))]
-        if slot.earlier:
-            # Overlapped commands learn where the stream stands now; the publications went out once, above.
-            last = result.publications[-1].offset if result.publications else result.offset
-            stand = p.SubscribeResult(result.positioned, result.epoch, last, result.was_recovering, result.recovered)
-            effects += [Say(p.Reply(number, stand)) for number in slot.earlier]
-            slot.earlier = []
-        return effects
+        pending = self._pending.pop(channel)
+        self._standing[channel] = now + _AGAIN_WITHIN if now - pending.asked > _LATE else 0.0
+        effects: list[Effect] = [Say(p.Reply(pending.wish.id, result))]
+        # Overlapped commands learn where the stream stands now; the publications went out once, above.
+        last = result.publications[-1].offset if result.publications else result.offset
+        stand = p.SubscribeResult(result.positioned, result.epoch, last, result.was_recovering, result.recovered)
+        return effects + [Say(p.Reply(number, stand)) for number in pending.earlier]
 
     def denied(self, channel: str, error: p.Error) -> list[Effect]:
         """The subscription does not come about."""
-        slot = self._slots.pop(channel)
-        return [Say(p.Reply(number, error)) for number in (*slot.earlier, slot.wish.id)]
+        pending = self._pending.pop(channel)
+        return [Say(p.Reply(number, error)) for number in (*pending.earlier, pending.wish.id)]
 
     def ended(self, channel: str, code: p.EndCode) -> list[Effect]:
         """We ended a standing subscription."""
-        return [Say(p.End(channel, code))] if self._slots.pop(channel, None) else []
+        known = self._standing.pop(channel, None) is not None
+        return [Say(p.End(channel, code))] if known else []
 
     def _unsubscribe(self, command: p.Unsubscribe) -> list[Effect]:
         """Always `{}`: an error would make clients drop the whole connection (§6)."""
-        done: list[Effect] = [Say(p.Reply(command.id, p.UnsubscribeResult()))]
-        slot = self._slots.get(command.channel)
-        if slot is None:
-            return done
-        if slot.settled is not None:
-            del self._slots[command.channel]
-            return [Leave(command.channel), *done]
-        overtaken = p.Error(p.ErrorCode.INTERNAL, "Unsubscribed before the subscription stood.", True)
-        return [Leave(command.channel), *self.denied(command.channel, overtaken), *done]
+        name, done = command.channel, Say(p.Reply(command.id, p.UnsubscribeResult()))
+        if name in self._pending:
+            overtaken = p.Error(p.ErrorCode.INTERNAL, "Unsubscribed before the subscription stood.", True)
+            return [Leave(name), *self.denied(name, overtaken), done]
+        return [done] if self._standing.pop(name, None) is None else [Leave(name), done]
 
     def close(self, code: p.CloseCode) -> list[Effect]:
         """We want to close, for a reason from outside."""

@@ -3,51 +3,40 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from random import random
 
 from server.errors import Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway.calls import Calls, Job
-from server.gateway.channels import Channels, Subscription
+from server.gateway.channels import Subscription
 from server.gateway.connection import Connection
 from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
-from server.gateway.hub import Hub
-from server.gateway.outbox import Flusher, Outbox, Writer
-from server.gateway.ports import Policy
-from server.gateway.reads import Reads
-from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.outbox import Outbox, Writer
+from server.gateway.parts import Parts
 from server.gateway.subscribing import Subscribing
-from server.gateway.watch import Watch
 from server.ids import random_token
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Parts:
-    """What all connections of a gateway share."""
-
-    policy: Policy
-    hub: Hub
-    channels: Channels
-    reads: Reads
-    watch: Watch
-    flusher: Flusher
-    settings: GatewaySettings
-    counters: Counters
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    """Operations under way, of connections that may be gone."""
 
 
 class Driver:
     """A Listener, from the handshake to the end."""
 
     __slots__ = (
-        "_calls", "_connection", "_loop", "_over", "_parts", "_subscribing", "_timer", "codec", "draining", "keys", "outbox",
+        "_calls",
+        "_connection",
+        "_loop",
+        "_over",
+        "_parts",
+        "_subscribing",
+        "_timer",
+        "_timer_at",
+        "codec",
+        "draining",
+        "outbox",
         "person",
-    )  # fmt: skip
+    )
 
     def __init__(self, parts: Parts, writer: Writer, codec: p.Codec) -> None:
         self._parts = parts
@@ -56,15 +45,12 @@ class Driver:
         self._calls = Calls(parts.settings, parts.tasks)
         self._over = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self.codec = codec
         self.draining = False
-        self.keys: set[str] = set()
         self.outbox = Outbox(writer, parts.flusher, parts.settings.outbox_limit, self._too_slow)
         self.person = ""
-        self._subscribing = Subscribing(
-            self, self._connection, self._perform, parts.policy, parts.hub, parts.channels, parts.reads, parts.settings,
-            parts.counters,
-        )  # fmt: skip
+        self._subscribing = Subscribing(self, self._connection, self._perform, parts)
         parts.counters.connections += 1
         self._arm()
 
@@ -108,6 +94,10 @@ class Driver:
 
     # What the hub and the watch say
 
+    def subscribed(self, key: str) -> bool:
+        """See Listener."""
+        return self._subscribing.has(key)
+
     def hint(self, data: bytes) -> None:
         """See Listener."""
         admission = self._connection.admission
@@ -117,7 +107,7 @@ class Driver:
     def ended(self, subscription: Subscription, code: p.EndCode) -> None:
         """See Listener."""
         self._subscribing.forget(subscription)
-        if subscription.answered:
+        if subscription.progress is None or subscription.progress.answered:
             self._perform(self._connection.ended(subscription.name, code))
         else:
             again = p.Error(p.ErrorCode.INTERNAL, "The channel's log has changed. Subscribe again.", True)
@@ -212,9 +202,11 @@ class Driver:
         if self._over or deadline == float("inf"):
             return
         if self._timer is not None:
-            if self._timer.when() <= deadline:
+            if self._timer_at <= deadline:
                 return
             self._timer.cancel()
+        # The handle is not asked for its time: for a deadline that is over, uvloop's has none.
+        self._timer_at = deadline
         self._timer = self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:

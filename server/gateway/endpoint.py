@@ -9,8 +9,9 @@ from starlette.websockets import WebSocket
 
 from server.gateway import protocol as p
 from server.gateway.codec_json import JSON
-from server.gateway.driver import Driver, Parts
+from server.gateway.driver import Driver
 from server.gateway.outbox import Writer
+from server.gateway.parts import Parts
 from server.gateway.transport import EXTENSION, GatewayProtocol
 
 log = logging.getLogger(__name__)
@@ -96,3 +97,4 @@ async def _read(websocket: WebSocket, driver: Driver) -> None:
         except Exception:
             log.exception("a connection failed")
             driver.close(p.CloseCode.SERVER_ERROR)
+        del message  # or it would be kept until the next one comes

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from starlette.routing import WebSocketRoute
 
 from server.gateway.channels import Channels, Topics
-from server.gateway.driver import Parts
 from server.gateway.endpoint import Endpoint
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
+from server.gateway.parts import Parts
 from server.gateway.ports import Log, Policy
 from server.gateway.reads import Reads
 from server.gateway.settings import Counters, GatewaySettings

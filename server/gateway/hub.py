@@ -28,8 +28,8 @@ class Hub:
         self, source: Log, channels: Channels, reads: Reads, settings: GatewaySettings, counters: Counters
     ) -> None:
         self.on_row: Callable[[Channel], None] = lambda channel: None
-        self.on_change: Callable[[Subscription], None] = lambda subscription: None
-        """Called when a subscription begins or ends."""
+        self.on_change: Callable[[Subscription, int], None] = lambda subscription, change: None
+        """Called with 1 when a subscription begins, with -1 when it ends."""
         self.epoch = ""
         self._log = source
         self._channels = channels
@@ -90,35 +90,34 @@ class Hub:
 
     # Subscriptions
 
-    def enter(self, subscription: Subscription) -> bool:
-        """A granted subscription: from now on the rows that it may need are kept. Returns whether it is the first one:
-        then nobody was listening between the grant and now, and the log must be read."""
+    def enter(self, subscription: Subscription, top: int) -> bool:
+        """A granted subscription: from now on the rows that it may need are kept. `top` is the grant's. Returns whether
+        it is the first one: then nobody was listening between the grant and now, and the log must be read."""
         channel, first = subscription.channel, not subscription.channel.followed
         if first:
-            channel.last = subscription.grant.top
+            channel.last = top
             channel.held = {}
         if channel.ring is None:
             channel.ring = deque(maxlen=self._settings.ring_rows)
         channel.catching.add(subscription)
-        subscription.listener.keys.add(channel.key)
         self._counters.subscriptions += 1
-        self.on_change(subscription)
-        self.notice(channel, subscription.grant.top)
+        self.on_change(subscription, 1)
+        self.notice(channel, top)
         return first
 
     def go_live(self, subscription: Subscription) -> bool:
         """Join the live ones, if it stands exactly where they do."""
-        channel, grant = subscription.channel, subscription.grant
-        if subscription.position != channel.last or subscription not in channel.catching:
+        channel, progress = subscription.channel, subscription.progress
+        if progress is None or progress.position != channel.last or subscription not in channel.catching:
             return False
         channel.catching.discard(subscription)
         self._tidy(channel)
         codec = subscription.listener.codec
-        kind = (codec, subscription.name, grant.audience)
+        kind = (codec, subscription.name, subscription.audience)
         group = channel.groups.setdefault(kind, Group(*kind))
         group.members.add(subscription)
-        group.floor = max(group.floor, grant.floor)
-        subscription.group = group
+        group.floor = max(group.floor, subscription.floor)
+        subscription.group, subscription.progress = group, None
         return True
 
     def leave(self, subscription: Subscription) -> None:
@@ -130,10 +129,9 @@ class Hub:
             group.members.remove(subscription)
             if not group.members:
                 del channel.groups[group.codec, group.name, group.audience]
-        subscription.listener.keys.discard(channel.key)
         self._counters.subscriptions -= 1
         self._tidy(channel)
-        self.on_change(subscription)
+        self.on_change(subscription, -1)
         self._channels.release(channel)
 
     def end(self, subscription: Subscription, code: p.EndCode) -> None:
@@ -215,7 +213,7 @@ class Hub:
     def _one_by_one(self, group: Group, row: LogRow, data: bytes) -> None:
         frames: dict[View, bytes] = {}
         for member in list(group.members):
-            sees = view(row, member.grant)
+            sees = view(row, member)
             if sees is View.CUT:
                 self.end(member, p.EndCode.REMOVED)
             elif sees is View.SEE or row.offset:

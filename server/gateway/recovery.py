@@ -6,6 +6,7 @@ Pure. A position is an offset within an epoch; a stream is right when it goes on
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Protocol
 
 from server.gateway.ports import Grant, LogRow
 from server.gateway.protocol import Publication, Subscribe
@@ -31,12 +32,12 @@ def start(wish: Subscribe, grant: Grant, epoch: str, most: int) -> Start | None:
     position = first if wish.epoch == "" and wish.offset == 0 else wish.offset
     if wish.epoch in ("", epoch) and first <= position <= grant.top and grant.top - position <= most:
         return Start(position, was_recovering=True, recovered=True)
-    return lost(wish, grant)
+    return lost(wish, grant.top)
 
 
-def lost(wish: Subscribe, grant: Grant) -> Start | None:
+def lost(wish: Subscribe, top: int) -> Start | None:
     """The position cannot be continued from: begin at the top and say so, or None for error 112."""
-    return None if wish.strict else Start(grant.top, was_recovering=True)
+    return None if wish.strict else Start(top, was_recovering=True)
 
 
 def follow(position: int, *sources: Iterable[LogRow]) -> list[LogRow]:
@@ -59,14 +60,33 @@ class View(Enum):
     """The viewer's membership ends with this row: neither it nor anything after it is theirs."""
 
 
-def view(row: LogRow, grant: Grant) -> View:
-    """What the holder of a grant gets of a row (domain.md §2, floors; protocol.md §11, kicked)."""
-    if grant.membership in row.ends:
+class Viewer(Protocol):
+    """Somebody who was granted a view of a channel."""
+
+    @property
+    def membership(self) -> str:
+        """See Grant."""
+        ...
+
+    @property
+    def audience(self) -> str:
+        """See Grant."""
+        ...
+
+    @property
+    def floor(self) -> int:
+        """See Grant."""
+        ...
+
+
+def view(row: LogRow, viewer: Viewer) -> View:
+    """What a viewer gets of a row (domain.md §2, floors; protocol.md §11, kicked)."""
+    if viewer.membership in row.ends:
         return View.CUT
-    if row.audience not in (None, grant.audience):
+    if row.audience not in (None, viewer.audience):
         return View.VOID
     # A signal (offset 0) has no place of its own that could lie below the floor.
-    if 0 < row.offset < grant.floor or (row.target is not None and row.target < grant.floor):
+    if 0 < row.offset < viewer.floor or (row.target is not None and row.target < viewer.floor):
         return View.VOID
     return View.SEE
 

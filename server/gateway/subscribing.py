@@ -13,13 +13,11 @@ from collections.abc import Callable, Sequence
 from server.errors import Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway import recovery
-from server.gateway.channels import Channels, Listener, Subscription
+from server.gateway.channels import Listener, Progress, Subscription
 from server.gateway.connection import Connection
 from server.gateway.effects import Effect, as_subscribe_error
-from server.gateway.hub import Hub
-from server.gateway.ports import Grant, LogRow, Policy
-from server.gateway.reads import Reads
-from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.parts import Parts
+from server.gateway.ports import Grant, LogRow
 
 log = logging.getLogger(__name__)
 
@@ -32,31 +30,23 @@ _UNAVAILABLE = Unavailable("Subscribing failed. Try again.")
 class Subscribing:
     """`perform` does what the connection's machine answers."""
 
+    __slots__ = ("_asked", "_catching", "_connection", "_listener", "_parts", "_perform", "_standing", "_task")
+
     def __init__(
-        self,
-        listener: Listener,
-        connection: Connection,
-        perform: Callable[[Sequence[Effect]], None],
-        policy: Policy,
-        hub: Hub,
-        channels: Channels,
-        reads: Reads,
-        settings: GatewaySettings,
-        counters: Counters,
+        self, listener: Listener, connection: Connection, perform: Callable[[Sequence[Effect]], None], parts: Parts
     ) -> None:
         self._listener = listener
         self._connection = connection
         self._perform = perform
-        self._policy = policy
-        self._hub = hub
-        self._channels = channels
-        self._reads = reads
-        self._settings = settings
-        self._counters = counters
+        self._parts = parts
         self._asked: dict[str, None] = {}
         self._catching: dict[str, Subscription] = {}
         self._standing: dict[str, Subscription] = {}
         self._task: asyncio.Task[None] | None = None
+
+    def has(self, key: str) -> bool:
+        """Whether there is a subscription to that channel, live or not yet."""
+        return any(subscription.channel.key == key for subscription in self._standing.values())
 
     def begin(self, name: str) -> None:
         """Start a subscription; the connection knows what is wished."""
@@ -70,7 +60,7 @@ class Subscribing:
         subscription = self._standing.get(name)
         if subscription is not None:
             self.forget(subscription)
-            self._hub.leave(subscription)
+            self._parts.hub.leave(subscription)
 
     def forget(self, subscription: Subscription) -> None:
         """The hub has ended it."""
@@ -84,17 +74,21 @@ class Subscribing:
         self._asked.clear()
         for subscription in list(self._standing.values()):
             self.forget(subscription)
-            self._hub.leave(subscription)
+            self._parts.hub.leave(subscription)
 
     async def _run(self) -> None:
-        while self._asked or self._catching:
-            if self._asked:
-                await self._judge()
-            if self._catching:
-                await self._read()
+        try:
+            while self._asked or self._catching:
+                if self._asked:
+                    await self._judge()
                 if self._catching:
-                    self._listener.outbox.flush()
-                    await self._listener.outbox.writer.drained()
+                    await self._read()
+                    if self._catching:
+                        self._listener.outbox.flush()
+                        await self._listener.outbox.writer.drained()
+        except Exception:
+            log.exception("a connection's subscriptions failed")
+            self._perform(self._connection.close(p.CloseCode.SERVER_ERROR))
 
     # Step one: may they?
 
@@ -104,7 +98,7 @@ class Subscribing:
         assert self._connection.admission is not None
         answers: Sequence[Grant | WarmlineError]
         try:
-            answers = await self._policy.subscribe(self._connection.admission.identity, names)
+            answers = await self._parts.policy.subscribe(self._connection.admission.identity, names)
         except WarmlineError as error:
             answers = [error] * len(names)
         except Exception:
@@ -120,139 +114,140 @@ class Subscribing:
                 self._enter(name, wish, answer)
 
     def _enter(self, name: str, wish: p.Subscribe, grant: Grant) -> None:
-        start = recovery.start(wish, grant, self._hub.epoch, self._settings.recover_events)
+        start = recovery.start(wish, grant, self._parts.hub.epoch, self._parts.settings.recover_events)
         if start is None:
             self._unrecoverable(name)
             return
-        channel = self._channels.open(grant.key)
-        subscription = Subscription(self._listener, name, grant, channel, start, start.position)
+        channel = self._parts.channels.open(grant.key)
+        progress = Progress(start, grant.top, start.position)
+        subscription = Subscription(
+            self._listener, name, channel, grant.membership, grant.audience, grant.floor, progress
+        )
         self._standing[name] = self._catching[name] = subscription
-        first = self._hub.enter(subscription)
-        if not first and self._hub.go_live(subscription):
-            self._answer(subscription, [])
-            del self._catching[name]
+        first = self._parts.hub.enter(subscription, grant.top)
+        if not first and self._go_live(subscription):
+            self._answer(name, start, [])
+
+    def _go_live(self, subscription: Subscription) -> bool:
+        live = self._parts.hub.go_live(subscription)
+        if live:
+            del self._catching[subscription.name]
+        return live
 
     def _deny(self, name: str, error: p.Error) -> None:
         self.leave(name)
         self._perform(self._connection.denied(name, error))
 
     def _unrecoverable(self, name: str) -> None:
-        self._counters.unrecovered += 1
+        self._parts.counters.unrecovered += 1
         self._deny(name, p.Error(p.ErrorCode.UNRECOVERABLE_POSITION, "unrecoverable position"))
 
     # Step two: what did they miss?
 
     async def _read(self) -> None:
-        subscriptions = list(self._catching.values())
-        froms = [min(one.position, one.channel.last) for one in subscriptions]
-        tops = [max(one.grant.top, one.channel.last) for one in subscriptions]
-        needed = [
-            min(top - after + _SLACK, 2 * one.portion or top - after + _SLACK)
-            for one, after, top in zip(subscriptions, froms, tops, strict=True)
-        ]
-        limits = recovery.rows_to_ask(needed, self._settings.read_rows, self._settings.reply_publications)
-        wanted = [(one.channel.key, a, n) for one, a, n in zip(subscriptions, froms, limits, strict=True)]
+        catching = [(one, one.progress) for one in self._catching.values() if one.progress is not None]
+        froms = [min(progress.position, one.channel.last) for one, progress in catching]
+        needed = []
+        for (one, progress), after in zip(catching, froms, strict=True):
+            missing = max(progress.top, one.channel.last) - after + _SLACK
+            needed.append(min(missing, 2 * progress.portion or missing))
+        limits = recovery.rows_to_ask(needed, self._parts.settings.read_rows, self._parts.settings.reply_publications)
+        wanted = [(one.channel.key, after, n) for (one, _), after, n in zip(catching, froms, limits, strict=True)]
         try:
-            pages = await self._reads.since(wanted)
+            pages = await self._parts.reads.since(wanted)
         except Exception as error:
             log.warning("a recovery could not be read: %s", type(error).__name__)
-            for subscription in subscriptions:
-                self._failed(subscription)
+            for one, progress in catching:
+                self._failed(one, progress)
             return
-        for subscription, rows in zip(subscriptions, pages, strict=True):
-            if self._standing.get(subscription.name) is subscription:
-                before = subscription.channel.last
-                self._hub.absorb(subscription.channel, rows)
-                self._advance(subscription, rows, subscription.channel.last > before)
+        for (one, progress), rows in zip(catching, pages, strict=True):
+            if self._standing.get(one.name) is one:
+                before = one.channel.last
+                self._parts.hub.absorb(one.channel, rows)
+                self._advance(one, progress, rows, one.channel.last > before)
 
-    def _failed(self, subscription: Subscription) -> None:
+    def _failed(self, subscription: Subscription, progress: Progress) -> None:
         if self._standing.get(subscription.name) is not subscription:
             return
-        if subscription.answered:
-            self._hub.end(subscription, p.EndCode.INSUFFICIENT_STATE)
+        if progress.answered:
+            self._parts.hub.end(subscription, p.EndCode.INSUFFICIENT_STATE)
         else:
             self._deny(subscription.name, as_subscribe_error(_UNAVAILABLE))
 
-    def _advance(self, subscription: Subscription, rows: Sequence[LogRow], moved: bool) -> None:
+    def _advance(self, subscription: Subscription, progress: Progress, rows: Sequence[LogRow], moved: bool) -> None:
         """Send on what was read, as much of it as goes in one portion; go live when nothing is left. `moved`: the
         channel itself learned something from these rows."""
-        channel = subscription.channel
-        run = recovery.follow(subscription.position, rows, channel.ring or ())
+        channel, settings = subscription.channel, self._parts.settings
+        run = recovery.follow(progress.position, rows, channel.ring or ())
         portion, cut = self._portion(subscription, run)
-        if not (run or moved or subscription.position == channel.last):
-            self._stuck(subscription)
+        if not (run or moved or progress.position == channel.last):
+            self._stuck(subscription, progress)
             return
-        left = channel.last - subscription.position - len(portion.publications)
-        if not (cut or subscription.answered) and portion.too_much_to_come(left, self._settings.recover_bytes):
-            self._give_up(subscription)
+        left = channel.last - progress.position - len(portion.publications)
+        if not (cut or progress.answered) and portion.too_much_to_come(left, settings.recover_bytes):
+            self._give_up(subscription, progress)
             return
-        subscription.position += len(portion.publications)
-        subscription.portion = len(portion.publications)
-        subscription.sent_rows += len(portion.publications)
-        subscription.sent_bytes += portion.size
-        self._send(subscription, portion.publications)
+        progress.portion = len(portion.publications)
+        progress.position += progress.portion
+        progress.rows += progress.portion
+        progress.size += portion.size
+        self._send(subscription.name, progress, portion.publications)
         if cut:
-            self._hub.end(subscription, p.EndCode.REMOVED)
-        elif self._hub.go_live(subscription):
-            del self._catching[subscription.name]
-        elif (
-            subscription.sent_rows > 2 * self._settings.recover_events
-            or subscription.sent_bytes > 2 * self._settings.recover_bytes
+            self._parts.hub.end(subscription, p.EndCode.REMOVED)
+        elif not self._go_live(subscription) and (
+            progress.rows > 2 * settings.recover_events or progress.size > 2 * settings.recover_bytes
         ):
             # It grew while we sent. The client comes back with the position it has got to.
-            self._hub.end(subscription, p.EndCode.INSUFFICIENT_STATE)
+            self._parts.hub.end(subscription, p.EndCode.INSUFFICIENT_STATE)
 
     def _portion(self, subscription: Subscription, run: Sequence[LogRow]) -> tuple[recovery.Portion, bool]:
-        grant = subscription.grant
-        portion = recovery.Portion(self._settings.reply_publications, self._settings.reply_bytes)
+        portion = recovery.Portion(self._parts.settings.reply_publications, self._parts.settings.reply_bytes)
         for row in run:
-            sees = recovery.view(row, grant)
+            sees = recovery.view(row, subscription)
             if sees is recovery.View.CUT:
                 return portion, True
-            data = self._hub.publication(row, grant.audience if sees is recovery.View.SEE else None)
+            data = self._parts.hub.publication(row, subscription.audience if sees is recovery.View.SEE else None)
             if not portion.add(p.Publication(data, row.offset)):
                 break
         return portion, False
 
-    def _stuck(self, subscription: Subscription) -> None:
+    def _stuck(self, subscription: Subscription, progress: Progress) -> None:
         """The log does not go on where it should: its older rows are gone, or it is behind itself."""
-        if not subscription.answered and subscription.start.recovered:
-            self._give_up(subscription)
+        if not progress.answered and progress.start.recovered:
+            self._give_up(subscription, progress)
         else:
-            self._failed(subscription)
+            self._failed(subscription, progress)
 
-    def _give_up(self, subscription: Subscription) -> None:
+    def _give_up(self, subscription: Subscription, progress: Progress) -> None:
         """It cannot be continued from there, or is too far behind: begin at the top instead."""
         wish = self._connection.wish(subscription.name)
         assert wish is not None
-        start = recovery.lost(wish, subscription.grant)
+        start = recovery.lost(wish, progress.top)
         if start is None:
             self._unrecoverable(subscription.name)
             return
-        subscription.start, subscription.position = start, start.position
-        self._answer(subscription, [])
-        if self._hub.go_live(subscription):
-            del self._catching[subscription.name]
+        progress.start, progress.position, progress.answered = start, start.position, True
+        self._answer(subscription.name, start, [])
+        self._go_live(subscription)
 
     # Step three: tell them
 
-    def _send(self, subscription: Subscription, publications: list[p.Publication]) -> None:
-        if not subscription.answered:
-            in_reply = publications if subscription.start.recovered else []
-            self._answer(subscription, in_reply)
+    def _send(self, name: str, progress: Progress, publications: list[p.Publication]) -> None:
+        if not progress.answered:
+            progress.answered = True
+            in_reply = publications if progress.start.recovered else []
+            self._answer(name, progress.start, in_reply)
             if in_reply:
                 return
         outbox, codec = self._listener.outbox, self._listener.codec
         for publication in publications:
-            outbox.push(codec.frame(p.Publish(subscription.name, publication)))
+            outbox.push(codec.frame(p.Publish(name, publication)))
 
-    def _answer(self, subscription: Subscription, publications: list[p.Publication]) -> None:
-        start = subscription.start
-        subscription.answered = True
-        self._counters.recoveries += start.recovered
-        self._counters.unrecovered += start.was_recovering and not start.recovered
+    def _answer(self, name: str, start: recovery.Start, publications: list[p.Publication]) -> None:
+        counters = self._parts.counters
+        counters.recoveries += start.recovered
+        counters.unrecovered += start.was_recovering and not start.recovered
         result = p.SubscribeResult(
-            True, self._hub.epoch, start.position, start.was_recovering, start.recovered, tuple(publications)
+            True, self._parts.hub.epoch, start.position, start.was_recovering, start.recovered, tuple(publications)
         )
-        now = asyncio.get_running_loop().time()
-        self._perform(self._connection.subscribed(subscription.name, result, now))
+        self._perform(self._connection.subscribed(name, result, asyncio.get_running_loop().time()))

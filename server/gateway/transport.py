@@ -21,6 +21,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 
+from server.gateway.light import Gate, Inbox
 from server.gateway.protocol import CloseCode
 
 VERSIONS = {"uvicorn": "0.54.0", "websockets": "17.4"}
@@ -36,6 +37,11 @@ _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 class GatewayProtocol(WebSocketsSansIOProtocol):
     """A connection that is also the Writer of its outbox."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.queue = Inbox()  # type: ignore[assignment]
+        self.writable = Gate()  # type: ignore[assignment]
 
     @property
     def open(self) -> bool:
@@ -102,6 +108,9 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: ASGISendEvent) -> None:
         """What the application sends: only the handshake, or its refusal."""
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # Kilobytes per connection that nobody looks at again.
+            del self.request, self.response
         if self.initial_response is not None and self.close_sent:
             # A refusal completes the handshake too; uvicorn would log an error about it.
             self.handshake_complete = True

@@ -24,7 +24,8 @@ _PAUSE = 1.0
 @dataclass(slots=True, eq=False)
 class _Person:
     listeners: set[Listener] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
+    keys: list[str] = field(default_factory=list)
+    """The channels they watch, each once."""
 
 
 @dataclass(slots=True)
@@ -64,63 +65,53 @@ class Watch:
         if listener.person not in self._people:
             self._people[listener.person] = _Person()
             self._topics.open(listener.person)
-        person = self._people[listener.person]
-        person.listeners.add(listener)
-        for key in {*keys, *person.keys}:
+        self._people[listener.person].listeners.add(listener)
+        for key in keys:
             self._start(listener.person, key)
 
     def left(self, listener: Listener) -> None:
-        """A connection is gone, if it ever was admitted."""
+        """A connection is gone, if it ever was admitted; its subscriptions have ended before."""
         person = self._people.get(listener.person)
         if person is None or listener not in person.listeners:
             return
         person.listeners.discard(listener)
-        for key in list(person.keys):
-            if person.listeners:
-                self._count(listener.person, self._channels.open(key))
-            else:
-                self._stop(listener.person, key)
         if not person.listeners:
+            for key in list(person.keys):
+                self._stop(listener.person, key)
             del self._people[listener.person]
             self._topics.close(listener.person)
 
-    def changed(self, subscription: Subscription) -> None:
-        """A subscription began or ended: the badge may depend on the channel no more, or again."""
-        self._count(subscription.listener.person, subscription.channel)
+    def changed(self, subscription: Subscription, change: int) -> None:
+        """A subscription began (1) or ended (-1): its connection needs no hints about the channel any more, or again."""
+        watchers, person = subscription.channel.watchers, subscription.listener.person
+        if person in watchers:
+            watchers[person] += change
 
     def _start(self, person: str, key: str) -> None:
-        channel = self._channels.open(key)
-        channel.watchers.add(person)
-        self._people[person].keys.add(key)
-        self._count(person, channel)
+        channel, known = self._channels.open(key), self._people[person]
+        if person not in channel.watchers:
+            channel.watchers[person] = sum(listener.subscribed(key) for listener in known.listeners)
+            known.keys.append(key)
 
     def _stop(self, person: str, key: str) -> None:
-        self._people[person].keys.discard(key)
-        channel = self._channels.open(key)
-        channel.watchers.discard(person)
-        channel.badges.discard(person)
+        channel, known = self._channels.open(key), self._people[person]
+        if channel.watchers.pop(person, None) is not None:
+            known.keys.remove(key)
         self._channels.release(channel)
-
-    def _count(self, person: str, channel: Channel) -> None:
-        """Does any connection of the person depend on hints about this channel?"""
-        known = self._people.get(person)
-        watched = known is not None and channel.key in known.keys
-        if known and watched and any(channel.key not in listener.keys for listener in known.listeners):
-            channel.badges.add(person)
-        else:
-            channel.badges.discard(person)
 
     # What is due
 
     def row(self, channel: Channel) -> None:
         """Something was written there."""
-        for person in channel.badges:
-            self._make_due((person, channel.key), everywhere=False)
+        for person, subscribed in channel.watchers.items():
+            if subscribed < len(self._people[person].listeners):
+                self._make_due((person, channel.key), everywhere=False)
 
     def came_in(self, pairs: Sequence[Pair]) -> None:
         """People who became members lately: watch what is not yet watched, and say so."""
         for person, key in pairs:
-            if person in self._people and key not in self._people[person].keys:
+            channel = self._channels.get(key)
+            if channel is None or person not in channel.watchers:
                 self.called(person, key)
 
     def called(self, person: str, key: str) -> None:
@@ -183,7 +174,7 @@ class Watch:
             if person is None or due is None:
                 continue
             for listener in person.listeners:
-                if due.everywhere or hint.key not in listener.keys:
+                if due.everywhere or not listener.subscribed(hint.key):
                     listener.hint(hint.data)
                     self._counters.hints += 1
             self._later.pop(pair, None)

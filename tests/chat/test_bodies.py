@@ -52,7 +52,7 @@ async def test_keys_rotate_between_two_sends(
     monkeypatch.setattr(crypto, "_CURRENT_SECONDS", 0)
     await clinic.send(clinic.clinician, channel, "After")
     assert await texts(clinic, channel) == ["Before", "Within the minute", "After"]
-    rows = await clinic.sql("select r.key_id from message_revisions r order by created_at")
+    rows = await clinic.sql("select key_id from message_revisions where channel_id = $1 order by created_at", channel)
     assert [row["key_id"] == key_id for row in rows] == [False, False, True]
     assert (await clinic.send(clinic.clinician, channel, "Before", "before"))["offset"] == 2
 
@@ -105,6 +105,20 @@ async def test_a_moved_or_changed_record_is_refused(
     with pytest.raises(Unavailable, match="Tell your administrator"):
         await texts(clinic, channel)
     assert await texts(clinic, another) == ["In another channel"]
+
+
+async def test_a_message_that_was_moved_whole_into_another_channel_is_refused(
+    clinic: Clinic, owner: asyncpg.Connection
+) -> None:
+    """Everything about it but the channel is as it was: id, author, revision, key."""
+    channel, another = [await clinic.care_team(await clinic.patient()) for _ in range(2)]
+    sent = await clinic.send(clinic.clinician, channel, "Ours")
+    await owner.execute("set session_replication_role = replica")
+    for table, id in (("messages", "id"), (R, "message_id"), ("events", "message_id")):
+        await owner.execute(f"update {table} set channel_id = $2 where {id} = $1", sent["message_id"], another)
+    await owner.execute("update channels set top_offset = 2 where id = $1", another)
+    with pytest.raises(Unavailable, match="Tell your administrator"):
+        await texts(clinic, another)
 
 
 async def test_a_retry_of_what_was_damaged_is_refused(clinic: Clinic, owner: asyncpg.Connection) -> None:

@@ -124,12 +124,10 @@ async def two_members_move_elsewhere(clinic: Clinic) -> tuple[list[Act], list[Ac
 async def test_of_two_changes_that_together_leave_a_patient_alone_one_is_refused(
     clinic: Clinic, database_url: str, scenario: Scenario
 ) -> None:
-    """Plain SQL, no lock helper: the trigger alone has to hold, whoever begins, whoever checks and whoever commits first."""
-    for swapped, reverse, overlapping in itertools.product((False, True), repeat=3):
-        ours, theirs = await scenario(clinic)
-        pair = (theirs, ours) if swapped else (ours, theirs)
-        told = await race(database_url, *pair, reverse=reverse, overlapping=overlapping)
-        assert sorted(told) == [Outcome.COMMITTED, Outcome.REFUSED], (swapped, reverse, overlapping)
+    """Plain SQL, no lock helper: the trigger alone has to hold, whoever checks and whoever commits first."""
+    for reverse, overlapping in itertools.product((False, True), repeat=2):
+        told = await race(database_url, *await scenario(clinic), reverse=reverse, overlapping=overlapping)
+        assert sorted(told) == [Outcome.COMMITTED, Outcome.REFUSED], (reverse, overlapping)
         assert await clinic.sql(UNSTAFFED) == []
 
 

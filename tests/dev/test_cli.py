@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from server.dev.datafolder import DataFolder
+
 COMMANDS = ["dev", "serve", "work", "schema", "demo", "token"]
 
 
@@ -47,6 +49,27 @@ def test_schema_is_applied_and_checked(empty_database_url: str) -> None:
     assert warmline("schema", "check", DATABASE_URL=empty_database_url).returncode == 2
     assert warmline("schema", "apply", DATABASE_URL=empty_database_url).returncode == 0
     assert warmline("schema", "check", DATABASE_URL=empty_database_url).returncode == 0
+
+
+def test_a_demo_clinic_is_made_once_and_signed_in_to(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    with DataFolder(tmp_path).held():
+        settings = DataFolder(tmp_path).key_settings() | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    people = warmline("demo", **settings).stdout
+    assert "demo-patient" in people
+    assert warmline("demo", **settings).stdout == people
+    assert warmline("token", "demo-patient", **settings).stdout.count(".") == 2
+    stranger = warmline("token", "nobody", **settings)
+    assert stranger.returncode == 1
+    assert "'nobody'" in stranger.stderr
+    assert stranger.stderr.count("\n") == 1
+
+
+def test_tokens_are_signed_in_development_only(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    with DataFolder(tmp_path).held():
+        settings = DataFolder(tmp_path).key_settings() | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    refused = warmline("token", "demo-patient", **settings | {"WARMLINE_PROFILE": "production"})
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
 
 
 def warmline(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -203,6 +203,44 @@ async def test_rows_written_between_the_grant_and_the_answer():
             await wire.nothing()
 
 
+async def test_rows_whose_doorbell_was_lost_between_the_grant_and_the_answer():
+    world = ward(4)
+
+    async def pause(name: str) -> None:
+        if name == "since":
+            world.pause = still
+            world.commit("ward", "unheard")
+
+    async def still(name: str) -> None:
+        return
+
+    async with serving(world, replace(QUICK, tops_interval=600)) as site, site.client("demo-clinician") as wire:
+        world.pause = pause
+        assert (await wire.subscribe("ward"))["offset"] == 4
+        assert await wire.texts("ward", 1) == [(5, "unheard")]
+        world.write("ward", "heard")
+        assert await wire.texts("ward", 1) == [(6, "heard")]
+        assert site.counters.reads == 1
+        assert site.counters.resets == 0
+
+
+async def test_catching_up_comes_to_an_end_while_rows_keep_coming():
+    world = ward(4)
+    written = [0]
+
+    async def pause(name: str) -> None:
+        if name == "since":
+            written[0] += 1
+            world.write("ward", "one more")
+
+    async with serving(world) as site, site.client("demo-clinician") as wire:
+        world.pause = pause
+        result = (await recover(wire, 1))["subscribe"]
+        assert offsets(result) == [2, 3, 4, 5, 6]
+        await wire.nothing()
+        assert (written[0], site.counters.reads) == (2, 1)
+
+
 async def test_a_reader_who_waits_gets_the_rest_later():
     """Portions go out as the reader takes them, so a recovery of megabytes does not fill the outbox."""
     world = ward(300, text="x" * 10_000)

@@ -7,6 +7,7 @@ import pytest
 
 from server.errors import Unavailable
 from server.gateway.calls import Calls
+from server.gateway.light import Gate, Inbox
 from server.gateway.outbox import Flusher, Outbox
 from server.gateway.ports import LogRow
 from server.gateway.reads import Reads, Wanted
@@ -174,3 +175,37 @@ async def test_calls_may_be_waited_for():
     await calls.finished()
     assert done == [1, 1]
     assert not tasks
+
+
+async def test_an_inbox_gives_in_order_and_waits():
+    inbox: Inbox[int] = Inbox()
+    reader = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    for number in (1, 2, 3):
+        inbox.put_nowait(number)
+    assert await reader == 1
+    assert not inbox.empty()
+    assert [await inbox.get(), await inbox.get()] == [2, 3]
+    assert inbox.empty()
+    given_up = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    inbox.put_nowait(4)
+    assert await inbox.get() == 4
+
+
+async def test_a_gate_lets_everybody_through_when_it_opens():
+    gate = Gate()
+    await gate.wait()
+    gate.set()
+    gate.clear()
+    gate.clear()
+    waiting = [asyncio.create_task(gate.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    assert not waiting[1].done()
+    gate.set()
+    assert await asyncio.gather(*waiting[1:]) == [None, None]
+    await gate.wait()

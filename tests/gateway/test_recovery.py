@@ -66,8 +66,8 @@ def test_where_a_subscription_begins(asked: Subscribe, granted: Grant, expected:
 
 
 def test_lost():
-    assert lost(wish(3), grant()) == UNRECOVERED
-    assert lost(wish(3, flag=2), grant()) is None
+    assert lost(wish(3), 10) == UNRECOVERED
+    assert lost(wish(3, flag=2), 10) is None
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Clinic:
         async with self.database.transaction() as tx:
             return await patients.insert(tx, self.organization_id, wanted)
 
-    async def call(self, person: str, name: str, **params: Any) -> Any:
+    async def call(self, person: str, name: str, /, **params: Any) -> Any:
         """Run an operation as this person."""
         found = await Dispatcher(self.database, self.batcher).call(
             self.identity(person), name, json.dumps(params).encode()

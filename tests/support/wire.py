@@ -127,6 +127,7 @@ class Wire:
                 reply = await future
         finally:
             self._asked.pop(number, None)
+            future.add_done_callback(lambda it: it.cancelled() or it.exception())  # also when nobody waited for it
         if "error" in reply:
             raise Refused(reply["error"])
         [result] = [value for name, value in reply.items() if name != "id"]

@@ -1,0 +1,28 @@
+"""What all connections of a gateway share."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from server.gateway.channels import Channels
+from server.gateway.hub import Hub
+from server.gateway.outbox import Flusher
+from server.gateway.ports import Policy
+from server.gateway.reads import Reads
+from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.watch import Watch
+
+
+@dataclass(slots=True, eq=False)
+class Parts:
+    """One set per gateway."""
+
+    policy: Policy
+    hub: Hub
+    channels: Channels
+    reads: Reads
+    watch: Watch
+    flusher: Flusher
+    settings: GatewaySettings
+    counters: Counters
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    """Operations under way, of connections that may be gone."""
