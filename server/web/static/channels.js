@@ -1,0 +1,116 @@
+/**
+ * The channels I am in: fetched after every connect, kept right by hints, in sections for the list. No DOM.
+ *
+ * A hint carries absolute facts and no name, and may overtake a fetch; the facts with the higher top and read mark are newer.
+ */
+
+import { Fetching } from "./fetching.js";
+import { listed } from "./words.js";
+
+/** The sections of the list, in order (domain.md §2). The last one takes archived channels of every kind. */
+export const SECTIONS = [
+  { kind: "care_team", title: "Care team" },
+  { kind: "service_team", title: "Service team" },
+  { kind: "staff", title: "Staff" },
+  { kind: "group", title: "Group" },
+  { kind: "direct", title: "Direct messages" },
+  { kind: "archived", title: "Archived channels" },
+];
+
+const isNewer = (a, b) => a.top > b.top || (a.top === b.top && a.read_offset >= b.read_offset);
+
+export class Channels {
+  #wire;
+  #changed;
+  #all = new Map();
+  #fetching;
+  #directNames = new Map();
+  loaded = false;
+
+  constructor(wire, changed) {
+    this.#wire = wire;
+    this.#changed = changed;
+    this.#fetching = new Fetching(wire, async () => this.#adopt((await wire.rpc("channel.list")).channels));
+  }
+
+  get(id) {
+    return this.#all.get(id);
+  }
+
+  get size() {
+    return this.#all.size;
+  }
+
+  get first() {
+    return this.sections()[0]?.channels[0];
+  }
+
+  /** `[{kind, title, channels}]` without empty ones; inside a section the latest activity comes first. */
+  sections() {
+    const latestFirst = (a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? "") || a.id.localeCompare(b.id);
+    const sectionOf = (channel) => (channel.status === "archived" ? "archived" : channel.kind);
+    const all = [...this.#all.values()].sort(latestFirst);
+    return SECTIONS.map(({ kind, title }) => {
+      return { kind, title, channels: all.filter((channel) => sectionOf(channel) === kind) };
+    }).filter(({ channels }) => channels.length > 0);
+  }
+
+  /** Unread messages in all open channels. */
+  get unread() {
+    let sum = 0;
+    for (const { status, unread } of this.#all.values()) if (status === "active") sum += unread;
+    return sum;
+  }
+
+  /** Fetches the list. */
+  refresh() {
+    return this.#fetching.run();
+  }
+
+  #adopt(list) {
+    const fresh = new Map();
+    for (const channel of list) {
+      const known = this.#all.get(channel.id);
+      const ahead = known && !isNewer(channel, known);
+      const { top, read_offset, unread, status, last_at } = known ?? {};
+      fresh.set(channel.id, ahead ? { ...channel, top, read_offset, unread, status, last_at } : channel);
+    }
+    this.#all = fresh;
+    this.loaded = true;
+    for (const channel of fresh.values()) if (channel.kind === "direct" && !channel.name) this.#nameDirect(channel.id);
+    this.#changed();
+  }
+
+  /** A direct message is called after the others in it. The set is fixed, so once is enough. */
+  async #nameDirect(id) {
+    try {
+      if (!this.#directNames.has(id)) {
+        const { members } = await this.#wire.rpc("channel.directory", { channel_id: id });
+        this.#directNames.set(id, listed(members.filter(({ me }) => !me).map(({ name }) => name)));
+      }
+      this.note(id, { name: this.#directNames.get(id) });
+    } catch (error) {
+      if (!error.code) throw error; // else: it stays "Direct message" until the next connect
+    }
+  }
+
+  /** A hint from the personal channel. */
+  hint({ channel: id, member, status, unread, read_offset, top }) {
+    const known = this.#all.get(id);
+    if (!member) {
+      if (this.#all.delete(id)) this.#changed();
+    } else if (!known) this.refresh();
+    else if (isNewer({ top, read_offset }, known)) {
+      const last_at = top > known.top ? new Date().toISOString() : known.last_at;
+      this.note(id, { status, unread, read_offset, top, last_at });
+    }
+  }
+
+  /** What the page itself learnt about a channel: the answer to a read mark, an event of the channel that is open. */
+  note(id, facts) {
+    const known = this.#all.get(id);
+    if (!known) return;
+    this.#all.set(id, { ...known, ...facts });
+    this.#changed();
+  }
+}

@@ -1,0 +1,174 @@
+/** The open conversation: one channel at a time. What it brings is shown and told, what is written is sent, what is seen is read. */
+
+import { Announcer } from "./announcer.js";
+import { ChatView } from "./chat_view.js";
+import { Composer } from "./composer.js";
+import { byId, drawLater, onPhone, say } from "./dom.js";
+import { OpenChannels } from "./open_channels.js";
+import { Reading } from "./reading.js";
+
+const MANY_ITEMS = 1200; // beyond this, at the end of a long conversation, only the newest stay;
+const KEEP_ITEMS = 800; // scrolling up fetches the others again
+
+export class Chat {
+  #channels;
+  #changed;
+  #opened;
+  #current = null; // {conversation, directory}
+  #newAfter = null; // the read mark on opening: where "New messages" stands
+  #seenEnd = 0; // the newest offset that was in sight; what is behind it waits below
+  #announcer = new Announcer(byId("announcer"));
+  #view;
+  #composer;
+  #reading;
+  #drawSoon = drawLater(() => this.#draw());
+
+  /** @param audience "patient" or "staff"; `changed()` is called when names, badges or unsent messages may look different */
+  constructor({ wire, channels, audience, changed }) {
+    this.#channels = channels;
+    this.#changed = changed;
+    this.#opened = new OpenChannels(wire, (id) => this.#handlers(id));
+    this.#reading = new Reading(wire, (id, { read_offset, unread }) => channels.note(id, { read_offset, unread }));
+    this.#view = new ChatView(audience, () => this.#scrolled());
+    this.#composer = new Composer({ form: byId("composer"), send: (text) => this.#send(text) });
+    byId("newest").addEventListener("click", () => (this.#view.log.toEnd(), this.focus()));
+    byId("keep-draft").addEventListener("click", (event) => this.#copy(this.#composer.draft, event.currentTarget));
+    addEventListener("focus", () => this.#scrolled());
+    document.addEventListener("visibilitychange", () => this.#drawSoon());
+    setInterval(this.#drawSoon, 60_000); // "Today" becomes "Yesterday"
+  }
+
+  get channelId() {
+    return this.#current?.conversation.id ?? null;
+  }
+
+  get directory() {
+    return this.#current?.directory ?? null;
+  }
+
+  /** How many messages wait here to be sent, in all channels. */
+  get unsent() {
+    return this.#opened.unsent;
+  }
+
+  /** Whether leaving the page would lose something that was typed. */
+  get holdsText() {
+    return this.unsent > 0 || this.#composer.holdsText;
+  }
+
+  /** Shows a channel. Shown already, it is opened anew only if I have left and come back meanwhile. */
+  open(channel) {
+    if (channel.id === this.channelId && channel.member_id === this.#current.conversation.me) return;
+    this.leave();
+    this.#current = this.#opened.open(channel);
+    this.#newAfter = channel.unread > 0 ? channel.read_offset : null;
+    this.#seenEnd = 0;
+    this.#reading.turnTo(channel.id, channel.read_offset);
+    this.#composer.turnTo(channel.id);
+    this.#current.directory.load();
+    this.#current.conversation.open();
+    this.#draw();
+  }
+
+  leave() {
+    this.#current?.conversation.close();
+    this.#current = null;
+    this.#reading.turnTo(null, 0);
+    this.#announcer.clear();
+    this.#view.log.clear();
+  }
+
+  /** The connection stands (again). */
+  connected() {
+    this.#opened.connected();
+    this.#current?.directory.load();
+  }
+
+  /** To the place where one writes; on a phone, where that would bring up the keyboard unasked, to the title. */
+  focus() {
+    if (onPhone() || byId("composer").hidden) byId("title").focus();
+    else this.#composer.focus();
+  }
+
+  redraw() {
+    this.#drawSoon();
+  }
+
+  /** Whoever writes looks at what they wrote, wherever they were reading. */
+  #send(text) {
+    this.#current.conversation.send(text);
+    this.#view.log.toEnd();
+  }
+
+  // ---- what the open channels report
+
+  #handlers(id) {
+    return {
+      changed: () => this.#changed(),
+      arrived: (data, isNew) => this.#arrived(id, data, isNew),
+      failed: ({ note }) => this.#announcer.notice(`A message was not delivered. ${note}`),
+      ended: () => this.#channels.refresh(),
+    };
+  }
+
+  #arrived(id, data, isNew) {
+    const { conversation, directory } = this.#opened.get(id);
+    if (data.type === "seen") directory.seen(data);
+    if (data.type === "joined" || data.type === "left" || data.type === "opened") directory.load();
+    if (data.type === "archived") this.#channels.note(id, { status: "archived" });
+    if (data.type === "unarchived") this.#channels.note(id, { status: "active" });
+    if (!isNew) return;
+    const unread = conversation.unreadAfter(this.#channels.get(id)?.read_offset);
+    this.#channels.note(id, { top: data.offset, last_at: data.at, ...(unread !== null && { unread }) });
+    const fromOther = data.type === "message" && data.author !== conversation.me;
+    if (fromOther && id === this.channelId) this.#announcer.message(directory.name(data.author), data.text ?? "");
+  }
+
+  // ---- drawing
+
+  #draw() {
+    if (!this.#current) return;
+    const { conversation } = this.#current;
+    if (this.#view.log.pinned && conversation.items.length > MANY_ITEMS) conversation.trim(KEEP_ITEMS);
+    this.#view.draw({
+      ...this.#current,
+      channel: this.#channels.get(conversation.id),
+      newAfter: this.#newAfter,
+      act: this.#actions(conversation),
+      draft: this.#composer.draft,
+    });
+    this.#scrolled();
+  }
+
+  /** After every scroll, drawing or change of who looks: older history, read mark, the way down. */
+  #scrolled() {
+    if (!this.#current) return;
+    const { conversation } = this.#current;
+    const { log } = this.#view;
+    if (log.nearTop) conversation.loadOlder();
+    if (log.atEnd) this.#seenEnd = conversation.newest;
+    this.#view.drawWayDown(conversation, this.#seenEnd ? conversation.countFromOthers(this.#seenEnd) : 0);
+    this.#reading.check(conversation.readable, () => log.atEnd && conversation.phase === "ready");
+  }
+
+  // ---- what one can do with a message that was not delivered
+
+  #actions({ id, outbox }) {
+    return {
+      retry: (clientId) => outbox.retry(clientId),
+      edit: (clientId) => this.#composer.bringBack(id, outbox.withdraw(clientId)),
+      remove: (clientId) => outbox.withdraw(clientId),
+      copy: (text, button) => this.#copy(text, button),
+    };
+  }
+
+  async #copy(text, button) {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(button, "Copied");
+      this.#announcer.notice("Copied");
+    } catch {
+      say(button, "Select the text to copy it");
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** How the open conversation looks: title, messages, who will read, closed or not, the way down. It decides nothing. */
+
+import { byId, say } from "./dom.js";
+import { LogView } from "./log_view.js";
+import { daysOf } from "./rows.js";
+import { closedWords, edgeWords, emptyWords } from "./states.js";
+import { around } from "./surroundings.js";
+import { channelNote, channelTitle, KIND_NAMES, listed, plural, readers } from "./words.js";
+
+export class ChatView {
+  #audience;
+  #log;
+
+  /** @param audience "patient" or "staff"; `onScroll()` is called after every scroll or change of size */
+  constructor(audience, onScroll) {
+    this.#audience = audience;
+    const heading = audience === "patient" ? "h2" : "h3"; // below the conversation's title
+    this.#log = new LogView({ scroller: byId("scroller"), root: byId("messages"), heading, onScroll });
+  }
+
+  get log() {
+    return this.#log;
+  }
+
+  /**
+   * @param channel as in the list, or undefined when it is not mine any more
+   * @param newAfter see daysOf; `act` what the buttons of a failed message do; `draft` what is typed
+   */
+  draw({ conversation, directory, channel, newAfter, act, draft }) {
+    const closed = closedWords(conversation, channel, this.#audience);
+    this.#drawLog({ conversation, directory, closed: closed !== "", act }, newAfter);
+    if (channel) {
+      say(byId("title"), channelTitle(channel, this.#audience));
+      say(byId("subtitle"), this.#subtitle(channel, directory));
+    }
+    say(byId("edge"), edgeWords(conversation));
+    say(byId("empty"), isEmpty(conversation) && !closed ? emptyWords(channel, this.#audience) : "");
+    this.#drawFoot(channel, closed, draft);
+  }
+
+  /** The button that leads to the newest message; `below`: how many new ones wait there. */
+  drawWayDown(conversation, below) {
+    byId("newest").hidden = this.#log.atEnd || conversation.phase === "loading";
+    say(byId("newest"), below ? `${plural(below, "new message")} below` : "To the newest message");
+  }
+
+  #drawLog(facts, newAfter) {
+    const { items, me, outbox, phase } = facts.conversation;
+    const pendings = outbox.shown;
+    if (phase === "loading" && pendings.length === 0) return;
+    const keyOf = (item) => facts.conversation.keyOf(item);
+    this.#log.draw(daysOf({ items, pendings, me, keyOf, newAfter }), around({ ...facts, audience: this.#audience }));
+  }
+
+  #subtitle(channel, directory) {
+    if (this.#audience === "staff") {
+      return [KIND_NAMES[channel.kind], channelNote(channel, "staff")].filter(Boolean).join(" · ");
+    }
+    const team = directory.active.filter(({ kind, me }) => kind !== "patient" && !me).map(({ name }) => name);
+    return team.length ? `With ${listed(team, 3)}` : "";
+  }
+
+  #drawFoot(channel, closed, draft) {
+    const { tone, words } = this.#audience === "staff" && channel ? readers(channel) : { tone: "", words: "" };
+    byId("composer").className = tone;
+    say(byId("readers"), words);
+    byId("composer").hidden = closed !== "";
+    byId("closed").hidden = closed === "";
+    say(byId("closed-words"), closed);
+    byId("kept").hidden = closed === "" || draft.trim() === "";
+    say(byId("kept-text"), draft);
+  }
+}
+
+function isEmpty({ phase, items, outbox }) {
+  return phase === "ready" && outbox.shown.length === 0 && !items.some(({ type }) => type === "message");
+}

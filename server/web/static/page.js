@@ -1,0 +1,98 @@
+/**
+ * What both pages begin with: sign in, connect, find out who I am and which channels I am in; then keep all that right.
+ *
+ * `window.warmline.stats` counts recoveries, gaps and reconnects, for tests and for support.
+ */
+
+import { Channels } from "./channels.js";
+import { Chat } from "./chat.js";
+import { ConnectionLine } from "./connection_line.js";
+import { byId, drawLater, h } from "./dom.js";
+import { Fetching } from "./fetching.js";
+import { signIn, signOut } from "./signin.js";
+import { newStats } from "./subscription.js";
+import { Wire } from "./wire.js";
+
+const ADDRESS = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/connection/websocket`;
+
+/**
+ * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
+ * different. page: {wire, me, channels, chat}.
+ */
+export async function startPage({ kind, audience, ready, draw }) {
+  const stats = newStats();
+  window.warmline = { stats };
+  keepHeight();
+  byId("signout").addEventListener("click", signOut);
+  const fetchToken = await signIn(kind);
+  byId("app").hidden = false;
+  const page = { me: null };
+  let isReady = false;
+  const drawSoon = drawLater(() => isReady && draw(page));
+  const changed = () => {
+    line.show(page.wire.state, page.chat.unsent);
+    page.chat.redraw();
+    if (!isReady && page.me && page.channels.loaded) {
+      isReady = true;
+      ready(page);
+    }
+    drawSoon();
+  };
+  const line = new ConnectionLine(() => page.wire.start());
+  const onState = ({ phase }) => {
+    if (phase === "online") arrive(page, me);
+    changed();
+  };
+  page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
+  page.channels = new Channels(page.wire, changed);
+  page.chat = new Chat({ wire: page.wire, channels: page.channels, audience, changed });
+  const me = new Fetching(page.wire, async () => {
+    const found = await page.wire.rpc("me");
+    if (found.person.kind !== kind) return wrongPage(page.wire, kind);
+    page.me = found;
+    changed();
+  });
+  guard(page);
+  page.wire.start();
+}
+
+function hinted(page, hint) {
+  if (hint.type === "channel") page.channels.hint(hint);
+}
+
+/** After each connect: what passing signals may have told meanwhile is fetched; what waited goes on. */
+function arrive(page, me) {
+  page.chat.connected();
+  page.channels.refresh();
+  me.run();
+}
+
+function wrongPage(wire, kind) {
+  wire.stop();
+  byId("app").hidden = true;
+  byId("signin").hidden = false;
+  const [words, href, link] =
+    kind === "patient"
+      ? ["This page is for patients.", `/portal${location.search}`, "Go to the message centre"]
+      : ["This page is for the clinic’s team.", `/${location.search}`, "Go to the patients’ page"];
+  byId("signin-words").replaceChildren(words);
+  byId("people").replaceChildren(h("li", {}, h("a", { href }, link)));
+}
+
+/** The network is back, or someone looks again: do not wait. And nobody leaves by accident while something is unsent. */
+function guard(page) {
+  addEventListener("online", () => page.wire.wake());
+  addEventListener("pageshow", () => page.wire.wake());
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && page.wire.wake());
+  addEventListener("beforeunload", (event) => page.chat.holdsText && event.preventDefault());
+}
+
+/** The height that is really seen: on a phone the keyboard takes its part, and style sheets do not hear of it everywhere. */
+function keepHeight() {
+  const seen = window.visualViewport;
+  if (!seen) return;
+  const set = () =>
+    document.documentElement.style.setProperty("--seen-height", `${Math.round(seen.height * seen.scale)}px`);
+  seen.addEventListener("resize", set);
+  set();
+}

@@ -1,0 +1,51 @@
+/** The patient's page: straight into the care team's conversation; a list only when there are several. */
+
+import { ChannelList } from "./channel_list.js";
+import { byId, say } from "./dom.js";
+import { startPage } from "./page.js";
+import { replaceRoute, route, toChannel } from "./route.js";
+import { badge } from "./words.js";
+
+const list = new ChannelList(byId("channels"), "patient");
+let shown = null; // the last view, to move the focus only when it changes
+
+startPage({ kind: "patient", audience: "patient", ready, draw });
+
+function ready(page) {
+  say(byId("clinic"), page.me.organization.name);
+  say(byId("whoami"), page.me.person.name);
+  addEventListener("hashchange", () => draw(page));
+}
+
+function draw(page) {
+  const { channels, chat } = page;
+  const several = channels.size > 1;
+  const straightIn = shown === null || !several;
+  if (straightIn && channels.first && !channels.get(route().id)) replaceRoute(toChannel(channels.first.id));
+  show(page, several);
+  list.draw(channels.sections(), chat.channelId);
+  const elsewhere = channels.unread - (channels.get(chat.channelId)?.unread ?? 0);
+  say(byId("back-count"), elsewhere ? badge(elsewhere) : "");
+  document.title = channels.unread ? `(${badge(channels.unread)}) Your messages` : "Your messages";
+}
+
+function show({ channels, chat }, several) {
+  const { view, id } = route();
+  const isOpen = view === "channel" && (channels.get(id) || chat.channelId === id);
+  const now = isOpen ? "conversation" : channels.size ? "list" : "none";
+  if (isOpen && channels.get(id)) chat.open(channels.get(id));
+  if (!isOpen) chat.leave();
+  document.body.dataset.view = now;
+  document.body.classList.toggle("several", several);
+  byId("none").hidden = now !== "none";
+  byId("conversation").hidden = now !== "conversation";
+  moveFocus(now, id, chat);
+}
+
+function moveFocus(now, id, chat) {
+  const view = `${now} ${id ?? ""}`;
+  if (shown === view) return;
+  const before = shown;
+  shown = view;
+  if (before !== null) now === "list" ? list.focus(before.split(" ")[1]) : chat.focus();
+}

@@ -1,0 +1,34 @@
+/** What the conversation says about itself when there is something to say: loading, empty, closed, gone. */
+
+/** The line above the oldest message. */
+export function edgeWords(conversation) {
+  if (conversation.trouble && conversation.phase !== "ended") return `${conversation.trouble} Trying again…`;
+  if (conversation.phase === "loading") return "Loading messages…";
+  if (conversation.loadingOlder) return "Loading earlier messages…";
+  const opened = conversation.items[0]?.type === "opened"; // that line says it already
+  if (conversation.phase === "ready" && !conversation.more && !opened) return "The conversation begins here.";
+  return "";
+}
+
+/** Words for a conversation without a message. */
+export function emptyWords({ kind }, audience) {
+  if (audience === "staff") return "Nobody has written yet.";
+  if (kind === "group") return "Nobody has written yet. What you write here is read by everyone in the group.";
+  return (
+    "Write to your team whenever you like; they answer when they are at work. " +
+    "This is not for emergencies: then call your local emergency number."
+  );
+}
+
+/** Why nothing can be written here, or "" when it can. */
+export function closedWords(conversation, channel, audience) {
+  if (conversation.phase === "ended" || !channel) {
+    return audience === "patient"
+      ? "This conversation is no longer open to you."
+      : "You are not in this channel, or not any more.";
+  }
+  if (channel.status !== "archived") return "";
+  return audience === "patient"
+    ? "This conversation is closed. You can read it, but not write in it. To reach your team, contact your clinic."
+    : "This channel is archived: it can be read, but not written in.";
+}

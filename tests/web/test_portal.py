@@ -1,0 +1,149 @@
+"""The message centre around the conversation: sections, members, patients; and all of it by keyboard."""
+
+from playwright.async_api import Page, expect
+
+from tests.web.clinic import Clinic
+from tests.web.conftest import OpenPage, texts, until
+from tests.web.standin import Standin
+
+PORTAL = "/portal?as=demo-clinician"
+
+
+async def test_sections_stand_in_order_and_archived_ones_below(open_page: OpenPage, clinic: Clinic) -> None:
+    doctor, nurse, patient = (clinic.people[f"demo-{who}"] for who in ("clinician", "nurse", "patient"))
+    clinic.channel("dm", "direct", doctor, nurse)
+    clinic.channel("group", "group", doctor, patient, name="Tuesday group")
+    clinic.channel("service", "service_team", patient, doctor)
+    clinic.channel("old", "staff", doctor, name="Old review", status="archived")
+    page = await open_page(PORTAL)
+    await expect(page.locator("#channels h2")).to_have_text(
+        ["Care team", "Service team", "Staff", "Group", "Direct messages", "Archived channels"]
+    )
+    await expect(page.locator('[data-channel-id="dm"]')).to_have_text("Demo Nurse")
+    await page.locator('[data-channel-id="old"]').click()
+    await expect(page.locator("#closed-words")).to_contain_text("This channel is archived")
+    await expect(page.locator("#composer")).to_be_hidden()
+    for channel, words in {
+        "group": "Visible to the patients in this group",
+        "dm": "Staff only",
+        "care": "Visible",
+    }.items():
+        await page.locator(f'[data-channel-id="{channel}"]').click()
+        await expect(page.locator("#readers")).to_contain_text(words)
+
+
+async def open_members(page: Page) -> None:
+    await page.get_by_role("button", name="Members").click()
+    await expect(page.locator("#members li")).not_to_have_count(0)
+
+
+async def test_a_colleague_is_added_and_taken_out(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page(f"{PORTAL}#/channel/care")
+    await open_members(page)
+    await page.get_by_label("Add a colleague").select_option(label="Demo Receptionist (Receptionist)")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.locator("#details-words")).to_have_text("Demo Receptionist (Receptionist) was added.")
+    await expect(page.locator("#members li")).to_have_count(4)
+    await expect(page.locator("li.system").last).to_contain_text("Demo Receptionist joined")
+    await page.get_by_role("button", name="Remove Demo Receptionist").click()
+    await expect(page.get_by_role("button", name="Yes, remove")).to_be_focused()
+    await page.get_by_role("button", name="Yes, remove").click()
+    await expect(page.locator("#members li")).to_have_count(3)
+    await expect(page.locator("li.system").last).to_contain_text("Demo Receptionist left")
+
+
+async def test_the_last_one_cannot_leave_and_is_told_why(open_page: OpenPage, clinic: Clinic) -> None:
+    clinic.channels["care"].member_of(clinic.people["demo-nurse"]).active = False  # type: ignore[union-attr]
+    page = await open_page(f"{PORTAL}#/channel/care")
+    await open_members(page)
+    await page.get_by_role("button", name="Leave").click()
+    await page.get_by_role("button", name="Yes, leave").click()
+    await expect(page.locator("#details-words")).to_have_text(
+        "A patient’s channel needs a team member: add another one first."
+    )
+
+
+async def test_without_the_permission_nobody_else_can_be_removed(open_page: OpenPage) -> None:
+    page = await open_page("/portal?as=demo-nurse#/channel/care")
+    await open_members(page)
+    await expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Leave")).to_have_count(1)
+
+
+async def test_a_new_patient_and_their_channel_by_keyboard_alone(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page(PORTAL)
+    press = page.keyboard.press
+
+    async def tab_to(name: str) -> None:
+        for _ in range(40):
+            await press("Tab")
+            focused = await page.evaluate("document.activeElement.textContent + (document.activeElement.name ?? '')")
+            if name in focused:
+                return
+        raise AssertionError(f"no way to {name} by Tab")
+
+    await tab_to("Patients")
+    await press("Enter")
+    await tab_to("New patient")
+    await press("Enter")
+    await expect(page.get_by_label("Legal name")).to_be_focused()
+    await page.keyboard.type("Newly Arrived")
+    await tab_to("email")
+    await page.keyboard.type("not an address@")
+    await press("Enter")
+    await until(page, "document.querySelector('dialog input[type=email]').matches(':invalid')")
+    await page.locator("dialog input[type=email]").fill("newly@example.org")
+    await press("Enter")
+    await expect(page.locator("#patients-words")).to_have_text("Newly Arrived was created.")
+    await tab_to("Activate care team channel")
+    await press("Enter")
+    await expect(page.get_by_role("checkbox", name="Demo Clinician")).to_be_checked()
+    await tab_to("Activate")
+    await press("Enter")
+    await expect(page.locator("#title")).to_have_text("Newly Arrived")
+    await expect(page.locator("#text")).to_be_focused()
+    await page.keyboard.type("Welcome")
+    await press("Enter")
+    await expect(page.locator('[data-state="sent"]')).to_have_count(1)
+    assert await texts(page) == ["Welcome"]
+
+
+async def test_a_refused_form_keeps_what_was_typed(open_page: OpenPage, standin: Standin) -> None:
+    page = await open_page(f"{PORTAL}#/patients")
+    standin.faults.refuse["patient.create"] = {"code": 409, "message": "This email address belongs to someone else."}
+    await page.get_by_role("button", name="New patient").click()
+    await page.get_by_label("Legal name").fill("Newly Arrived")
+    await page.get_by_label("Email").fill("a@example.org")
+    await page.get_by_role("button", name="Create patient").click()
+    await expect(page.get_by_role("alert")).to_have_text("This email address belongs to someone else.")
+    await expect(page.get_by_label("Legal name")).to_have_value("Newly Arrived")
+
+
+async def test_channels_by_keyboard_and_back(open_page: OpenPage) -> None:
+    page = await open_page(PORTAL, viewport={"width": 390, "height": 844})
+    await page.locator('[data-channel-id="review"]').focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#text")).to_be_focused()
+    await page.go_back()
+    await expect(page.locator('[data-channel-id="review"]')).to_be_focused()
+
+
+async def test_signing_in_lists_the_demo_people_of_this_page(open_page: OpenPage) -> None:
+    page = await open_page("/portal", ready=False)
+    await expect(page.locator("#people button")).to_have_text(["Demo Clinician", "Demo Nurse", "Demo Receptionist"])
+    await page.get_by_role("button", name="Demo Nurse").click()
+    await expect(page.locator("#whoami")).to_have_text("Demo Nurse")
+    assert page.url.endswith("?as=demo-nurse"), "a reload stays signed in; there is no token in the address"
+
+
+async def test_without_sign_in_the_page_says_so(open_page: OpenPage, standin: Standin) -> None:
+    standin.faults.token = 404
+    page = await open_page("/", ready=False)
+    await expect(page.locator("#signin-words")).to_contain_text("Sign-in is not set up on this server yet.")
+
+
+async def test_the_wrong_page_shows_the_way(open_page: OpenPage) -> None:
+    page = await open_page("/portal?as=demo-patient", ready=False)
+    await expect(page.locator("#signin-words")).to_have_text("This page is for the clinic’s team.")
+    await page.get_by_role("link", name="Go to the patients’ page").click()
+    await expect(page.locator("#title")).to_have_text("Your care team")

@@ -1,0 +1,223 @@
+"""Writing: pending, sent, not delivered; and that nothing typed is ever lost, doubled or taken for markup."""
+
+import asyncio
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.web.clinic import Clinic
+from tests.web.conftest import OpenPage, texts, until, write
+from tests.web.standin import Standin
+
+CARE = "/portal?as=demo-clinician#/channel/care"
+
+
+def sent_ids(standin: Standin) -> list[str]:
+    """The client_id of every message.send that came in, in order."""
+    commands = [json.loads(line) for frame in standin.frames for line in frame.split("\n") if line]
+    sends = [c["rpc"]["data"] for c in commands if c.get("rpc", {}).get("method") == "message.send"]
+    return [send["client_id"] for send in sends]
+
+
+async def test_a_message_is_pending_then_sent_and_stays_one_element(open_page: OpenPage, standin: Standin) -> None:
+    standin.faults.hold.add("message.send")
+    page = await open_page("/?as=demo-patient")
+    await write(page, "Good morning")
+    pending = page.locator('[data-state="pending"]')
+    await expect(pending).to_contain_text("Sending…")
+    await expect(page.locator("#text")).to_have_value("")
+    await expect(page.locator("#text")).to_be_focused()
+    handle = await pending.element_handle()
+    standin.release("message.send")
+    await expect(page.locator('[data-state="sent"]')).to_contain_text("Good morning")
+    assert handle is not None
+    assert await handle.get_attribute("data-state") == "sent", "the same element, so that nothing jumps"
+    assert await handle.get_attribute("data-message-id") == "msg_00001"
+    assert await handle.get_attribute("data-offset") == "2"
+
+
+async def test_both_sides_see_what_is_written(open_page: OpenPage) -> None:
+    patient, clinician = await open_page("/?as=demo-patient"), await open_page(CARE)
+    await write(patient, "Hello")
+    await expect(clinician.locator("#messages .author")).to_contain_text("Demo Patient (Sunny) · Patient")
+    await write(clinician, "Hello, how are you?")
+    await expect(patient.locator("#messages .author")).to_have_text("Demo Clinician: ")
+    assert await texts(patient) == await texts(clinician) == ["Hello", "Hello, how are you?"]
+
+
+async def test_an_event_that_overtakes_the_answer_is_not_shown_twice(open_page: OpenPage, standin: Standin) -> None:
+    standin.faults.late.add("message.send")
+    page = await open_page("/?as=demo-patient")
+    await write(page, "ok")
+    await write(page, "ok")
+    await expect(page.locator("[data-message-id]")).to_have_count(1)
+    assert await texts(page) == ["ok", "ok"]
+    standin.release("message.send")
+    await expect(page.locator("[data-message-id]")).to_have_count(2)
+    await expect(page.locator('[data-state="pending"]')).to_have_count(0)
+    assert await texts(page) == ["ok", "ok"]
+
+
+async def test_a_lost_answer_makes_no_second_message(open_page: OpenPage, standin: Standin, clinic: Clinic) -> None:
+    page = await open_page("/?as=demo-patient")
+    await expect(page.locator("#messages li.system")).to_have_count(1)
+    standin.faults.lose.add("message.send")
+    await write(page, "Did you get this?")
+    await asyncio.sleep(0.1)
+    standin.faults.lose.clear()
+    await expect(page.locator('[data-state="sent"]')).to_have_count(1)
+    await until(page, "window.warmline.stats.reconnects === 1")
+    await asyncio.sleep(0.3)
+    assert await texts(page) == ["Did you get this?"]
+    assert len(set(sent_ids(standin))) == 1
+    assert len([e for e in clinic.channels["care"].log if e["type"] == "message"]) == 1
+
+
+async def test_what_is_written_while_away_is_kept_and_sent_in_order(open_page: OpenPage, standin: Standin) -> None:
+    page = await open_page("/?as=demo-patient")
+    await expect(page.locator("#connection")).to_be_hidden()
+    standin.faults.down = True
+    await standin.cut()
+    for text in ("one", "two", "three"):
+        await write(page, text)
+    await expect(page.locator("#connection-words")).to_have_text(
+        "Reconnecting… Your messages are kept here and will be sent."
+    )
+    await expect(page.locator('[data-state="pending"]')).to_have_count(3)
+    standin.faults.down = False
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.locator('[data-state="sent"]')).to_have_count(3)
+    assert await texts(page) == ["one", "two", "three"]
+    await expect(page.locator("#connection")).to_be_hidden()
+
+
+async def test_a_passing_refusal_is_said_and_tried_again_with_the_same_id(
+    open_page: OpenPage, standin: Standin
+) -> None:
+    page = await open_page("/?as=demo-patient")
+    standin.faults.refuse["message.send"] = {"code": 111, "message": "Too much at once.", "temporary": True}
+    await write(page, "Patience")
+    pending = page.locator('[data-state="pending"]')
+    await expect(pending).to_contain_text("Not sent yet: Too much at once.", timeout=20_000)
+    standin.faults.refuse.clear()
+    await expect(page.locator('[data-state="sent"]')).to_have_count(1, timeout=20_000)
+    assert len(set(sent_ids(standin))) == 1 < len(sent_ids(standin))
+
+
+async def test_a_final_refusal_shows_why_and_gives_the_text_back(open_page: OpenPage, standin: Standin) -> None:
+    page = await open_page("/?as=demo-patient")
+    standin.faults.refuse["message.send"] = {"code": 403, "message": "You may not write here."}
+    await write(page, "Please read this")
+    failed = page.locator('[data-state="failed"]')
+    await expect(failed).to_contain_text("Not delivered. You may not write here.")
+    await expect(page.get_by_role("log")).to_contain_text("A message was not delivered. You may not write here.")
+    await page.locator("#text").fill("and this")
+    await failed.get_by_role("button", name="Edit").click()
+    await expect(page.locator("#text")).to_have_value("and this\nPlease read this")
+    await expect(failed).to_have_count(0)
+
+
+async def test_a_failed_message_can_be_tried_again(open_page: OpenPage, standin: Standin) -> None:
+    page = await open_page("/?as=demo-patient")
+    standin.faults.refuse["message.send"] = {"code": 403, "message": "Not now."}
+    await write(page, "Once more")
+    standin.faults.refuse.clear()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator('[data-state="sent"] .text')).to_have_text("Once more")
+    assert len(set(sent_ids(standin))) == 1
+
+
+async def test_an_archived_channel_says_so_and_keeps_what_was_typed(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page("/?as=demo-patient")
+    await page.locator("#text").fill("half a thought")
+    care = clinic.channels["care"]
+    care.status = "archived"
+    clinic.append(care, {"type": "archived", "members": []})
+    await expect(page.locator("#closed-words")).to_contain_text("This conversation is closed.")
+    await expect(page.locator("#composer")).to_be_hidden()
+    await expect(page.locator("#kept-text")).to_have_text("half a thought")
+
+
+async def test_a_draft_stays_with_its_channel(open_page: OpenPage) -> None:
+    page = await open_page(CARE)
+    await expect(page.locator("#readers")).to_have_text("Visible to the patient")
+    await page.locator("#text").fill("for the patient")
+    await page.get_by_role("link", name="Medication review").click()
+    await expect(page.locator("#readers")).to_have_text("Staff only")
+    await expect(page.locator("#text")).to_have_value("")
+    await page.locator("#text").fill("for colleagues")
+    await page.locator('[data-channel-id="care"]').click()
+    await expect(page.locator("#text")).to_have_value("for the patient")
+
+
+async def test_enter_sends_but_not_with_shift_nor_while_composing(open_page: OpenPage) -> None:
+    page = await open_page("/?as=demo-patient")
+    field = page.locator("#text")
+    await field.press_sequentially("two")
+    await field.press("Shift+Enter")
+    await field.press_sequentially("lines")
+    await page.evaluate("""document.getElementById("text").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter",
+        isComposing: true, bubbles: true, cancelable: true}))""")
+    await expect(field).to_have_value("two\nlines")
+    await field.press("Enter")
+    await expect(page.locator("#messages .text")).to_have_text("two\nlines", use_inner_text=True)
+
+
+async def test_on_a_phone_the_button_sends(open_page: OpenPage) -> None:
+    page = await open_page("/?as=demo-patient", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    await page.locator("#text").fill("one")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator("#text")).to_have_value("one\n")
+    await page.get_by_role("button", name="Send").tap()
+    await expect(page.locator("#messages .text")).to_have_text("one")
+
+
+async def test_the_limit_is_shown_only_near_it_and_counts_code_points(open_page: OpenPage) -> None:
+    page = await open_page("/?as=demo-patient")
+    await page.locator("#text").fill("🌼" * 7400)
+    await expect(page.locator("#limit")).to_be_empty()
+    await page.locator("#text").fill("🌼" * 7990)
+    await expect(page.locator("#limit")).to_have_text("10 characters left")
+    await page.locator("#text").fill("🌼" * 8001)
+    await page.locator("#text").press("Enter")
+    await expect(page.locator("#limit")).to_contain_text("1 character too long.")
+    await expect(page.locator("#messages .text")).to_have_count(0)
+
+
+@pytest.mark.parametrize("text", ["<img src=x onerror=alert(1)>", "&lt;b&gt; &amp;", "[x](javascript:alert(1))"])
+async def test_text_stays_text(open_page: OpenPage, text: str) -> None:
+    page = await open_page("/?as=demo-patient")
+    await write(page, text)
+    await expect(page.locator("#messages .text")).to_have_text(text)
+    assert await page.locator("#messages .text *").count() == 0
+
+
+async def test_web_links_are_links_and_nothing_else_is(open_page: OpenPage) -> None:
+    page = await open_page("/?as=demo-patient")
+    text = "See https://example.org/a_(b)?c=1. Not javascript:alert(1) nor data:text/html,x (http://example.org)."
+    await write(page, text)
+    links = page.locator("#messages .text a")
+    await expect(links).to_have_count(2)
+    assert [await link.get_attribute("href") for link in await links.all()] == [
+        "https://example.org/a_(b)?c=1",
+        "http://example.org/",
+    ]
+    assert await links.first.get_attribute("rel") == "noopener noreferrer"
+
+
+async def asks_before_leaving(page: Page) -> bool:
+    return await page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+
+
+async def test_the_page_asks_before_it_takes_unsent_text_away(open_page: OpenPage, standin: Standin) -> None:
+    page = await open_page("/?as=demo-patient")
+    await expect(page.locator("#messages li.system")).to_have_count(1)
+    assert not await asks_before_leaving(page)
+    standin.faults.hold.add("message.send")
+    await write(page, "wait for me")
+    assert await asks_before_leaving(page)
+    standin.release("message.send")
+    await expect(page.locator('[data-state="sent"]')).to_have_count(1)
+    assert not await asks_before_leaving(page)
+    assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
