@@ -1,0 +1,60 @@
+"""A new epoch of the log: nobody goes on from a position that means nothing any more, and everybody is told so soon."""
+
+import time
+
+import asyncpg
+
+from tests.live.conftest import Connect, Start, clinic_in
+from tests.support.cluster import Databases
+from tests.support.stream import Stream
+
+TOLD_WITHIN = 1.0 + 4.0
+"""Seconds: the interval of the check, and what a busy machine takes to come to it."""
+
+
+async def test_a_new_generation_of_the_log_makes_everybody_begin_anew(
+    databases: Databases, start: Start, connect: Connect
+) -> None:
+    url = await databases.create()
+    async with clinic_in(url) as clinic:
+        patient = await clinic.patient()
+        channel = await clinic.care_team(patient)
+        gateways = [await start(DATABASE_URL=url), await start(DATABASE_URL=url)]
+        wires = [await connect(gateway, clinic.identity(person)) for gateway in gateways
+                 for person in (patient, clinic.clinician)]  # fmt: skip
+        streams = [await wire.subscribe(channel) for wire in wires]
+        away = await connect(gateways[0], clinic.identity(patient))
+        left_off = await away.subscribe(channel)
+        await wires[0].send(channel, "Before", "before")
+        for wire in (*wires, away):
+            await wire.until(lambda wire: wire.streams[channel].position == 2)
+        await away.cut()
+        old = left_off.epoch
+
+        owner = await asyncpg.connect(url)
+        await owner.execute("update log_generation set generation = generation + 1")
+        await owner.close()
+        bumped = time.monotonic()
+        for wire, stream in zip(wires, streams, strict=True):
+            await wire.until(lambda wire: channel in wire.ended)
+            assert wire.ended[channel] - bumped < TOLD_WITHIN
+            assert stream.ended == {"code": 2500, "reason": "insufficient state"}, "a code after which SDKs come again"
+            await wire.subscribe(stream)
+            assert (stream.resets, stream.position) == (1, 2)
+            assert stream.epoch != old
+        back = await connect(gateways[1], clinic.identity(patient))
+        await back.subscribe(left_off)
+        assert (left_off.resets, left_off.epoch) == (1, streams[0].epoch), "the same on every gateway"
+
+        for number, wire in enumerate(wires):
+            await wire.send(channel, f"After {number}", f"after-{number}")
+        for wire in (*wires, back):
+            await wire.until(lambda wire: wire.streams[channel].texts[-1:] == ["After 3"])
+        assert streams[0].texts == streams[3].texts == ["Before", "After 0", "After 1", "After 2", "After 3"]
+        fresh = await (await connect(gateways[1], clinic.identity(patient))).subscribe(
+            Stream(channel), recover=True, epoch=streams[0].epoch, offset=2
+        )
+        assert fresh.offsets == [3, 4, 5, 6]
+    for gateway in gateways:
+        gateway.kill()
+    await databases.drop(url)

@@ -1,0 +1,107 @@
+"""Settings: a wrong one stops the start, and the message names it and what it takes, without repeating it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.config import Settings, load
+from server.errors import Misconfigured
+
+GOOD = {
+    "DATABASE_URL": "postgresql://login@localhost/warmline",
+    "REDIS_URL": "redis://localhost/0",
+    "WARMLINE_MASTER_KEY_FILE": "/keys/master.key",
+    "WARMLINE_TOKEN_ISSUER": "issuer",
+    "WARMLINE_TOKEN_KEYS_FILE": "/keys/issuer.jwks",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets the environment to good settings, changed; a setting changed to None is missing."""
+
+    def change(**changes: str | None) -> None:
+        for name in [*GOOD, "HOST", "PORT", *(f"WARMLINE_{what}" for what in ("PROFILE", "DEV_KEY_FILE", "POOL_SIZE"))]:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in (GOOD | changes).items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+
+    change()
+    return change
+
+
+def test_good_settings_are_read_and_the_rest_has_defaults(environment: Any) -> None:
+    settings = load()
+    assert settings.database_url == GOOD["DATABASE_URL"]
+    assert settings.master_key_file == Path("/keys/master.key")
+    assert (settings.profile, settings.host, settings.port, settings.token_audience) == (
+        "production", "127.0.0.1", 8000, "warmline",
+    )  # fmt: skip
+    assert settings.origins == frozenset()
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_setting_is_named(environment: Any, name: str, value: str | None) -> None:
+    environment(**{name: value})
+    with pytest.raises(Misconfigured, match=name):
+        load()
+
+
+def test_all_that_is_wrong_is_named_at_once(environment: Any) -> None:
+    environment(**dict.fromkeys(GOOD))
+    with pytest.raises(Misconfigured) as told:
+        load()
+    assert len(str(told.value).splitlines()) == len(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "-1"),
+        ("PORT", "http"),
+        ("WARMLINE_PROFILE", "staging"),
+        ("WARMLINE_POOL_SIZE", "0"),
+        ("WARMLINE_POOL_SIZE", "many"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_repeated(environment: Any, name: str, value: str) -> None:
+    environment(**{name: value})
+    with pytest.raises(Misconfigured, match=name) as told:
+        load()
+    assert GOOD["DATABASE_URL"] not in str(told.value)
+
+
+def test_the_development_issuer_does_not_leave_home(environment: Any) -> None:
+    environment(WARMLINE_DEV_KEY_FILE="/keys/dev.jwk")
+    with pytest.raises(Misconfigured, match=r"WARMLINE_DEV_KEY_FILE.*WARMLINE_PROFILE=dev only"):
+        load()
+    environment(WARMLINE_DEV_KEY_FILE="/keys/dev.jwk", WARMLINE_PROFILE="dev", HOST="0.0.0.0")
+    with pytest.raises(Misconfigured, match=r"HOST.*loopback only"):
+        load()
+    for host in ("127.0.0.1", "localhost", "::1"):
+        environment(WARMLINE_DEV_KEY_FILE="/keys/dev.jwk", WARMLINE_PROFILE="dev", HOST=host)
+        assert load().dev_key_file == Path("/keys/dev.jwk")
+
+
+def test_origins_are_taken_as_they_are(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_ALLOWED_ORIGINS", " https://a.example , https://b.example:8443,, ")
+    assert load().origins == {"https://a.example", "https://b.example:8443"}
+    environment(WARMLINE_PROFILE="dev", PORT="8001")
+    assert load().origins == {
+        "https://a.example", "https://b.example:8443", "http://127.0.0.1:8001", "http://localhost:8001",
+    }  # fmt: skip
+
+
+def test_settings_do_not_change(environment: Any) -> None:
+    settings = load()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_every_setting_has_a_name_in_the_environment() -> None:
+    named = [field.validation_alias for field in Settings.model_fields.values()]
+    assert [name for name in named if not isinstance(name, str) or name != name.upper()] == []
