@@ -5,7 +5,7 @@ RUN = @$(PYTHON) bootstrap.py run
 TEST = @$(PYTHON) bootstrap.py test
 
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
-PURE = server/gateway/protocol.py,server/gateway/codec_json.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py
+PURE = server/gateway/protocol.py,server/gateway/codec_json.py,server/gateway/effects.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py
 
 .PHONY: help run test lint format bench lock clean
 

@@ -150,6 +150,7 @@ create table memberships (
   own_patient_id  text generated always as (
     case when person_kind = 'patient' and channel_kind in ('care_team', 'service_team') then person_id end) stored,
   primary key (id, channel_id, organization_id),
+  unique (id, person_id, channel_id, organization_id),
   foreign key (organization_id, channel_id, channel_kind) references channels (organization_id, id, kind),
   foreign key (organization_id, person_id, person_kind) references people (organization_id, id, kind),
   constraint memberships_only_the_channels_own_patient
@@ -183,7 +184,8 @@ create table messages (
   created_at       timestamptz not null,
   deleted_at       timestamptz,
   primary key (id, channel_id, organization_id),
-  foreign key (organization_id, channel_id, author_id) references memberships (organization_id, channel_id, id),
+  foreign key (organization_id, channel_id, author_id, author_person_id)
+    references memberships (organization_id, channel_id, id, person_id),
   foreign key (organization_id, channel_id, reply_to) references messages (organization_id, channel_id, id)
 );
 comment on table messages is 'What people write. The id is random and minted before the message is written; the offset is its place in the log. The words are in message_revisions.';

@@ -94,7 +94,6 @@ class Bus:
                 log.warning("redis is away: %s", type(lost).__name__)
             except Exception:
                 log.exception("the doorbell failed; it begins anew")
-            self.connected = False
             pause = 0.05 if asyncio.get_running_loop().time() - started > 5 else min(pause * 2, 2)
             await asyncio.sleep(pause)
 
@@ -125,6 +124,7 @@ class Bus:
                         self._received(message["channel"].decode(), message["data"])
                 await writer
             finally:
+                self.connected = False
                 writer.cancel()
                 await asyncio.gather(writer, return_exceptions=True)
 

@@ -110,14 +110,18 @@ class KeyRing:
         """A key that was loaded before."""
         return self._keys.get((organization_id, key_id))
 
+    def at_hand(self, organization_id: str, key_id: str) -> DataKey:
+        """The same, where it must be there. Raises Unavailable when it is not."""
+        key = self.known(organization_id, key_id)
+        if key is None:
+            raise Unavailable("A stored record names a key that is not there. Tell your administrator.")
+        return key
+
     async def get(self, organization_id: str, key_id: str) -> DataKey:
-        """The key a record names. Raises Unavailable when there is none."""
-        if (organization_id, key_id) not in self._keys:
+        """The key a record names, read if need be. Raises Unavailable when there is none."""
+        if self.known(organization_id, key_id) is None:
             await self.load(organization_id)
-        try:
-            return self._keys[organization_id, key_id]
-        except KeyError:
-            raise Unavailable("A stored record names a key that is not there. Tell your administrator.") from None
+        return self.at_hand(organization_id, key_id)
 
     async def current(self, organization_id: str) -> DataKey:
         """The key to close new records with; looked up again once a minute, so that a rotation needs no restart."""

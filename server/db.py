@@ -20,11 +20,16 @@ from server.errors import TooMany, Unavailable, WarmlineError
 
 TRANSACTION_SECONDS = 10
 """No transaction lasts longer: what looks back for commits looks back further than this."""
+_OVERDUE_SECONDS = TRANSACTION_SECONDS + 1
+"""Postgres has ended it by now. Whoever still waits for an answer waits on a line that has gone silent: it is cut."""
+_PATIENCE_SECONDS = 5
+"""For a connection, and for a place in the pool."""
 
 _SESSION = {
     "role": "warmline_app",
     "application_name": "warmline",
     "timezone": "UTC",
+    "search_path": "public",
     "lock_timeout": "5s",
     "statement_timeout": "9s",
     "transaction_timeout": f"{TRANSACTION_SECONDS}s",
@@ -89,7 +94,7 @@ class Database:
             async_creator=self._connect,  # one way to connect, so that whatever stands in the URL means the same
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=_PATIENCE_SECONDS,
             pool_pre_ping=True,
         )
         self.reads: asyncpg.Pool
@@ -117,7 +122,7 @@ class Database:
             raise translated(error) from error
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(self._url, server_settings=_SESSION, timeout=5)
+        return await asyncpg.connect(self._url, server_settings=_SESSION, timeout=_PATIENCE_SECONDS)
 
     async def _pool(self, size: int, session: dict[str, str]) -> asyncpg.Pool:
         return await asyncpg.create_pool(
@@ -125,7 +130,7 @@ class Database:
             min_size=1,
             max_size=size,
             server_settings=session,
-            timeout=5,
+            timeout=_PATIENCE_SECONDS,
             command_timeout=9,
             max_inactive_connection_lifetime=0,
         )
@@ -137,13 +142,21 @@ class Database:
         Raises:
             WarmlineError: what a constraint's refusal, a lock held too long or a lost database mean for the caller.
         """
+        deadline: asyncio.TimerHandle | None = None
         try:
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
+                async with asyncio.timeout(2 * _PATIENCE_SECONDS):  # for a place in the pool, and for a line that answers
+                    raw = await (await session.connection()).get_raw_connection()
+                assert raw.driver_connection is not None
+                deadline = asyncio.get_running_loop().call_later(_OVERDUE_SECONDS, raw.driver_connection.terminate)
                 tx = Transaction(session, self.keys)
                 yield tx
                 await session.commit()
         except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
             raise translated(error) from error
+        finally:
+            if deadline is not None:
+                deadline.cancel()
         for topic, payload in tx.announcements:
             self._publish(topic, payload)
 

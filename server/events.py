@@ -30,6 +30,7 @@ class Words(msgspec.Struct, array_like=True, frozen=True):
     revision: int
     deleted: bool
     author_person_id: str
+    reviser_person_id: str
     key_id: str
     ciphertext: bytes
 
@@ -58,7 +59,8 @@ _decoder = msgspec.msgpack.Decoder(Event)
 
 _SELECT = """e.organization_id, e.channel_id, e.log_offset, e.kind, e.audience, e.target_offset, e.facts, e.created_at,
   m.id as message_id, m.log_offset as message_offset, m.created_at as written_at, m.author_id, m.reply_to,
-  root.log_offset as root_offset, m.revision, m.deleted_at is not null as deleted, r.author_person_id, r.key_id, r.ciphertext"""
+  root.log_offset as root_offset, m.revision, m.deleted_at is not null as deleted, m.author_person_id,
+  r.author_person_id as reviser_person_id, r.key_id, r.ciphertext"""
 _JOINS = """
   left join messages m on (m.organization_id, m.channel_id, m.id) = (e.organization_id, e.channel_id, e.message_id)
   left join messages root on (root.organization_id, root.channel_id, root.id) = (m.organization_id, m.channel_id, m.reply_to)
@@ -104,7 +106,8 @@ def from_row(row: Any, epoch: str) -> Event:
     if row["message_id"] is not None:
         words = Words(
             row["message_id"], row["message_offset"], row["written_at"], row["author_id"], row["reply_to"], row["root_offset"],
-            row["revision"], row["deleted"], row["author_person_id"], row["key_id"], row["ciphertext"],
+            row["revision"], row["deleted"], row["author_person_id"], row["reviser_person_id"], row["key_id"],
+            row["ciphertext"],
         )  # fmt: skip
     facts = row["facts"] or {}
     facts = json.loads(facts) if isinstance(facts, str) else facts

@@ -120,7 +120,7 @@ class Dispatcher:
             params = parse(operation.params, data)
             result = await operation.verb(tx, actor, params)
             if operation.audits not in (OWN, LOG):
-                facts = {field: value for field, value in params if isinstance(value, Id)}
+                facts = _ids(params) | _ids(result)
                 await audit.append(
                     tx, actor.organization_id, actor.person_id, operation.audits, request_id or actor.request_id, facts
                 )
@@ -134,6 +134,15 @@ class Dispatcher:
     async def _send(self, identity: Identity, params: messages.SendMessage) -> messages.Sent:
         sent = await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)
         return messages.Sent(message_id=sent["message_id"], offset=sent["offset"], at=when(sent["at"]))
+
+
+def _ids(shape: BaseModel) -> dict[str, Any]:
+    """The ids that stand in a shape's own fields: whom and what an access was about, and nothing that anybody said."""
+    return {
+        field: value
+        for field, value in shape
+        if isinstance(value, Id) or (isinstance(value, list) and value and all(isinstance(id, Id) for id in value))
+    }
 
 
 def parse(model: type[_Params], data: bytes | dict[str, Any]) -> _Params:

@@ -48,7 +48,7 @@ async def apply(url: str) -> None:
     Raises:
         Misconfigured: the database holds something else.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         if await connection.fetchval(_TABLES):
             await _require_match(connection)
@@ -68,7 +68,7 @@ async def check(url: str) -> None:
     Raises:
         Misconfigured: another schema, unsafe durability, a standby, or a login that cannot take the application's role.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         await _require_durable(connection)
         # First the role, without which the rest cannot be read; before any `schema apply` there is none.
@@ -83,7 +83,7 @@ async def check(url: str) -> None:
 
 async def matches(url: str) -> bool:
     """Whether the database holds exactly this code's schema."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         await _require_match(connection)
     except Misconfigured:
@@ -95,7 +95,7 @@ async def matches(url: str) -> bool:
 
 async def is_empty(url: str) -> bool:
     """Whether the database holds no table yet."""
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         return not await connection.fetchval(_TABLES)
     finally:

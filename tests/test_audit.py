@@ -57,8 +57,12 @@ async def test_a_success_is_recorded_once(world: World, front: Front, owner: asy
             assert entry["channel_id"] == params["channel_id"]
         if operation.name in ABOUT_A_PATIENT:
             assert entry["patient_id"] == params.get("patient_id", answer.json().get("id"))
-        named = {field.name for field in id_fields(operation.params) if not field.many}
-        assert set(json.loads(entry["facts"])) <= named
+        facts, told = json.loads(entry["facts"]), answer.json()
+        assert {name: facts[name] for name in facts if name in params} == {
+            name: params[name] for name in params if name in facts
+        }
+        assert {field.name for field in id_fields(operation.params) if field.name in params} <= set(facts)
+        assert all(facts[name] == told[name] for name in set(facts) - set(params) - {"patient_group_id"}), facts
 
 
 async def test_a_failure_is_not_recorded_and_changes_nothing(

@@ -228,7 +228,7 @@ class Batcher:
             key = await self._keys.get(send.who.organization_id, row["key_id"])
             words = Words(
                 row["message_id"], row["log_offset"], row["created_at"], row["author_id"], row["reply_to"], None, 1, False,
-                send.who.person_id, row["key_id"], row["ciphertext"],
+                send.who.person_id, send.who.person_id, row["key_id"], row["ciphertext"],
             )  # fmt: skip
             first = bodies.open_with(key, send.who.organization_id, send.channel_id, words)
         except WarmlineError as error:
@@ -266,7 +266,7 @@ def _fail(send: _Send, error: WarmlineError) -> None:
 def _event(epoch: str, send: _Send, row: asyncpg.Record) -> Event:
     words = Words(
         send.message_id, row["log_offset"], row["created_at"], row["author_id"], send.reply_to, row["root_offset"], 1, False,
-        send.who.person_id, send.key_id, send.ciphertext,
+        send.who.person_id, send.who.person_id, send.key_id, send.ciphertext,
     )  # fmt: skip
     return Event(
         epoch, send.who.organization_id, send.channel_id, row["log_offset"], "message", row["created_at"], words=words

@@ -30,12 +30,20 @@ def trimmed(text: str) -> str:
 
 
 def _place(
-    organization_id: str, channel_id: str, message_id: str, author_person_id: str, revision: int, key_id: str
+    organization_id: str, channel_id: str, message_id: str, author_id: str, reviser_id: str, revision: int, key_id: str
 ) -> bytes:
     # The author is the person, not the membership: the person is known before the send is judged, so a send never has
-    # to be encrypted twice because its membership changed meanwhile.
+    # to be encrypted twice because its membership changed meanwhile. schema.sql ties the two together.
     return associated(
-        organization_id, "message_revisions", "ciphertext", message_id, channel_id, author_person_id, revision, key_id
+        organization_id,
+        "message_revisions",
+        "ciphertext",
+        message_id,
+        channel_id,
+        author_id,
+        reviser_id,
+        revision,
+        key_id,
     )
 
 
@@ -44,23 +52,36 @@ def close(
     organization_id: str,
     channel_id: str,
     message_id: str,
-    author_person_id: str,
+    author_id: str,
     text: str,
     revision: int = 1,
+    reviser_id: str | None = None,
 ) -> bytes:
-    """Encrypt one revision of a body for the one place it belongs to."""
-    return seal(
-        key.cipher, text.encode(), _place(organization_id, channel_id, message_id, author_person_id, revision, key.id)
-    )
+    """Encrypt one revision of a body for the one place it belongs to.
+
+    Args:
+        author_id: the person who wrote the message.
+        reviser_id: the person who wrote this revision, if another.
+    """
+    place = _place(organization_id, channel_id, message_id, author_id, reviser_id or author_id, revision, key.id)
+    return seal(key.cipher, text.encode(), place)
 
 
 def open_with(key: DataKey, organization_id: str, channel_id: str, words: Words) -> str:
     """The text of a revision. Raises Unavailable when it does not open where it stands."""
-    place = _place(organization_id, channel_id, words.message_id, words.author_person_id, words.revision, words.key_id)
+    place = _place(
+        organization_id,
+        channel_id,
+        words.message_id,
+        words.author_person_id,
+        words.reviser_person_id,
+        words.revision,
+        words.key_id,
+    )
     return unseal(key.cipher, words.ciphertext, place).decode()
 
 
 async def load_keys(keys: KeyRing, organization_id: str, every: list[Words]) -> None:
-    """Make sure that the keys of these words are known, so that opening them needs no waiting."""
-    for key_id in {words.key_id for words in every}:
-        await keys.get(organization_id, key_id)
+    """Have the keys of these words at hand, as far as there are any, so that opening them needs no waiting."""
+    if any(keys.known(organization_id, words.key_id) is None for words in every):
+        await keys.load(organization_id)

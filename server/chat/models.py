@@ -70,7 +70,11 @@ class Message(SQLModel, table=True):
 
     __tablename__ = "messages"
     __table_args__ = (
-        reference("organization_id channel_id author_id", "memberships", "organization_id channel_id id"),
+        reference(
+            "organization_id channel_id author_id author_person_id",
+            "memberships",
+            "organization_id channel_id id person_id",
+        ),
         reference("organization_id channel_id reply_to", "messages", "organization_id channel_id id"),
     )
     organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)

@@ -20,7 +20,7 @@ NOT_FOUND = "There is no such channel."
 
 REFUSALS: dict[str, WarmlineError] = {
     "not_found": NotFound(NOT_FOUND),
-    "person_archived": Forbidden("You can read here, but no longer write."),
+    "person_archived": Forbidden("You can no longer write here. Your message was not delivered."),
     "channel_archived": Conflict("This channel is archived and takes no messages. Yours was not delivered."),
     "nobody_left": Conflict("Nobody else is left in this channel. Your message was not delivered."),
     "root_not_found": NotFound("reply_to: there is no such message to reply to."),

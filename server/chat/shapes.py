@@ -4,6 +4,7 @@ A message names its author's membership, an id that exists in this one channel o
 has a shape per audience. So no publication holds a name, and one frame serves everybody of an audience.
 """
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from server.events import Event
 VOID = b'{"type":"void"}'
 """Stands at the offset of an event that a viewer may not see, so that offsets stay without a gap."""
 
+log = logging.getLogger(__name__)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,7 +31,7 @@ def when(moment: datetime) -> str:
 def item(event: Event, keys: KeyRing) -> dict[str, Any]:
     """An event as its readers get it: the message it is about, whole, or who came, went, closed or opened the channel.
 
-    The keys must be loaded (bodies.load_keys). Raises Unavailable when one is not.
+    The keys must be loaded (bodies.load_keys). A message that does not open where it stands is said to be unreadable.
     """
     if event.words is not None:
         return _message(event, keys)
@@ -54,10 +57,13 @@ def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
         shape["reply_to"] = {"id": words.reply_to, "offset": words.root_offset}
     if words.deleted:
         return shape | {"deleted": True}
-    key = keys.known(event.organization_id, words.key_id)
-    if key is None:
-        raise Unavailable("A key is not loaded yet. Try again.")
-    shape["text"] = bodies.open_with(key, event.organization_id, event.channel_id, words)
+    try:
+        key = keys.at_hand(event.organization_id, words.key_id)
+        shape["text"] = bodies.open_with(key, event.organization_id, event.channel_id, words)
+    except Unavailable:
+        # Somebody has changed the database. The others of the page can be read, and an operator must hear of this one.
+        log.error("message %s of channel %s does not open where it stands", words.message_id, event.channel_id)
+        return shape | {"unreadable": True}
     return shape | ({"edited": True} if words.revision > 1 else {})
 
 

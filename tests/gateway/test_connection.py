@@ -16,44 +16,8 @@ from server.errors import (
     WarmlineError,
 )
 from server.gateway import protocol as p
-from server.gateway.connection import MAX_JOINED, Connection
-from server.gateway.effects import Admit, Begin, Call, Close, Leave, Renew, Say, as_error, as_subscribe_error
-from server.gateway.ports import Admission
-from server.gateway.settings import GatewaySettings
-
-PERSON = Admission("identity", "person", "#person", 0, b"{}")
-OVER = p.CloseCode
-
-
-def fresh(**settings: float) -> Connection:
-    return Connection("c1", replace(GatewaySettings(), **settings), now=100.0, jitter=0.5)
-
-
-def opened(ttl: int = 0, **settings: float) -> Connection:
-    connection = fresh(**settings)
-    assert connection.receive([p.Connect(1, "t")], 101) == [Admit("t")]
-    connection.admitted(replace(PERSON, ttl=ttl), 101)
-    return connection
-
-
-def ask(connection: Connection, *commands: p.Command, now: float = 102) -> list[object]:
-    return list(connection.receive(commands, now))
-
-
-def codes(effects: list[object]) -> list[int]:
-    """The error codes in some effects."""
-    return [
-        effect.message.result.code
-        for effect in effects
-        if isinstance(effect, Say)
-        and isinstance(effect.message, p.Reply)
-        and isinstance(effect.message.result, p.Error)
-    ]
-
-
-def stands(offset: int = 0, *publications: int) -> p.SubscribeResult:
-    return p.SubscribeResult(True, "e", offset, publications=tuple(p.Publication(b"{}", o) for o in publications))
-
+from server.gateway.effects import Admit, Call, Close, Renew, Say, as_error, as_subscribe_error
+from tests.gateway.machine import OVER, PERSON, ask, codes, fresh, opened
 
 # Connecting
 
@@ -245,109 +209,6 @@ def test_the_outcome_of_a_refresh_after_the_end_is_dropped():
     connection.close(OVER.SHUTDOWN)
     assert connection.renewed(2, PERSON, 150) == []
     assert connection.renewal_refused(2, TokenExpired("x")) == []
-
-
-# Subscriptions
-
-
-def test_a_subscription_from_begin_to_end():
-    connection = opened()
-    wish = p.Subscribe(2, "c", True, "e", 5)
-    assert ask(connection, wish) == [Begin("c")]
-    assert connection.wish("c") == wish
-    result = stands(5, 6, 7)
-    assert connection.subscribed("c", result, 103) == [Say(p.Reply(2, result))]
-    assert connection.wish("c") is None
-    assert connection.ended("c", p.EndCode.REMOVED) == [Say(p.End("c", p.EndCode.REMOVED))]
-    assert connection.ended("c", p.EndCode.REMOVED) == []
-    assert ask(connection, p.Subscribe(3, "c")) == [Begin("c")]
-
-
-def test_a_subscription_that_is_denied():
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c"))
-    assert codes(list(connection.denied("c", p.Error(102, "unknown channel")))) == [102]
-    assert connection.wish("c") is None
-
-
-def test_names():
-    connection = opened()
-    assert codes(ask(connection, p.Subscribe(2, "x" * 256), p.Subscribe(3, "ü" * 128))) == [107, 107]
-    assert ask(connection, p.Subscribe(4, "x" * 255)) == [Begin("x" * 255)]
-    assert codes(ask(connection, p.Subscribe(5, "#person"))) == [105]
-    assert ask(connection, p.Subscribe(6, "")) == [Close(OVER.BAD_REQUEST)]
-
-
-def test_so_many_and_no_more():
-    connection = opened(max_subscriptions=2)
-    assert len(ask(connection, p.Subscribe(2, "a"), p.Subscribe(3, "b"))) == 2
-    assert codes(ask(connection, p.Subscribe(4, "c"))) == [106]
-    ask(connection, p.Unsubscribe(5, "a"))
-    assert ask(connection, p.Subscribe(6, "c")) == [Begin("c")]
-
-
-def test_an_overlapping_subscribe_with_the_same_wish_joins():
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c", True, "e", 5))
-    assert ask(connection, p.Subscribe(3, "c", True, "e", 5, flag=1)) == []
-    assert connection.subscribed("c", stands(5, 6, 7), 103) == [
-        Say(p.Reply(3, stands(5, 6, 7))),
-        Say(p.Reply(2, stands(7))),
-    ]
-
-
-def test_an_overlapping_subscribe_with_another_wish_replaces():
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c", True, "e", 5))
-    assert ask(connection, p.Subscribe(3, "c")) == [Leave("c"), Begin("c")]
-    assert connection.wish("c") == p.Subscribe(3, "c")
-    assert connection.subscribed("c", stands(9), 103) == [Say(p.Reply(3, stands(9))), Say(p.Reply(2, stands(9)))]
-
-
-def test_overlapping_does_not_go_on_for_ever():
-    connection = opened()
-    ask(connection, *(p.Subscribe(number, "c") for number in range(2, 3 + MAX_JOINED)))
-    assert codes(ask(connection, p.Subscribe(99, "c"))) == [111]
-    assert len(connection.denied("c", p.Error(102, "x"))) == MAX_JOINED + 1
-
-
-def test_a_second_subscribe_is_an_error():
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c"))
-    connection.subscribed("c", stands(), 103)
-    assert codes(ask(connection, p.Subscribe(3, "c"), now=104)) == [105]
-
-
-def test_a_second_subscribe_after_a_late_answer_begins_anew():
-    """The client gave up after five seconds and asks again; our answer to the first is on its way to nobody."""
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c"), now=102)
-    connection.subscribed("c", stands(), 107.1)
-    assert ask(connection, p.Subscribe(3, "c"), now=107.2) == [Leave("c"), Begin("c")]
-    connection.subscribed("c", stands(), 112.2)
-    assert codes(ask(connection, p.Subscribe(4, "c"), now=130)) == [105]
-
-
-def test_unsubscribe_always_succeeds():
-    connection = opened()
-    done = [Say(p.Reply(9, p.UnsubscribeResult()))]
-    assert ask(connection, p.Unsubscribe(9, "never")) == done
-    assert ask(connection, p.Unsubscribe(9, "")) == done
-    assert ask(connection, p.Unsubscribe(9, "#person")) == done
-    ask(connection, p.Subscribe(2, "c"))
-    connection.subscribed("c", stands(), 103)
-    assert ask(connection, p.Unsubscribe(9, "c")) == [Leave("c"), *done]
-    assert ask(connection, p.Unsubscribe(9, "c")) == done
-
-
-def test_unsubscribe_overtakes_a_subscribe():
-    connection = opened()
-    ask(connection, p.Subscribe(2, "c"), p.Subscribe(3, "c"))
-    leave, *replies, done = ask(connection, p.Unsubscribe(9, "c"))
-    assert leave == Leave("c")
-    assert codes(replies) == [100, 100]
-    assert done == Say(p.Reply(9, p.UnsubscribeResult()))
-    assert connection.wish("c") is None
 
 
 # Refusals in the numbers of the wire

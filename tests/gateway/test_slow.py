@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.gateway.test_transport import KEY, Raw
+from tests.gateway.raw import KEY, Raw
 from tests.gateway.wire import PATH, QUICK, Site, serving
 from tests.gateway.world import World
 

@@ -132,7 +132,7 @@ async def test_an_archived_patient_reads_but_does_not_write(ward: Ward, pair: Pa
     wire = await connect(pair.b, ward.patient)
     await ward.clinic.archive(ward.patient)
     for one in (wire, await connect(pair.a, ward.patient)):
-        with pytest.raises(Refused, match=r"^403: You can read here, but no longer write"):
+        with pytest.raises(Refused, match=r"^403: You can no longer write here"):
             await one.send(ward.ids["MINE"], "Hello", "hello")
         assert len((await one.rpc("message.history", channel_id=ward.ids["MINE"]))["items"]) == 2
         await one.subscribe(ward.ids["MINE"])

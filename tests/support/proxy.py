@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 
 _CHUNK = 65536
 
@@ -12,6 +13,13 @@ Filter = Callable[[bytes], bytes]
 
 def _as_it_is(data: bytes) -> bytes:
     return data
+
+
+@dataclass(eq=False)
+class _Link:
+    """One connection led through."""
+
+    silent: bool = False
 
 
 class Proxy:
@@ -25,6 +33,7 @@ class Proxy:
         self._new_filter = new_filter
         self._allowance: int | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -41,6 +50,11 @@ class Proxy:
         """Reset every connection that is open now."""
         for writer in list(self._open):
             writer.transport.abort()
+
+    def freeze(self) -> None:
+        """What passes on the connections that are open now is lost from here on, either way, but they stay open."""
+        for link in self._links:
+            link.silent = True
 
     def cut_after(self, count: int) -> None:
         """Let so many more bytes from the server pass, over all connections, then cut."""
@@ -65,9 +79,11 @@ class Proxy:
         there, onwards = await self._reach()
         self._open.add(onwards)
         passed = self._new_filter() if self._new_filter else _as_it_is
+        link = _Link()
+        self._links.add(link)
         ways = [
-            asyncio.create_task(self._pump(reader, onwards, _as_it_is)),
-            asyncio.create_task(self._pump(there, writer, lambda data: self._spend(passed(data)))),
+            asyncio.create_task(self._pump(link, reader, onwards, _as_it_is)),
+            asyncio.create_task(self._pump(link, there, writer, lambda data: self._spend(passed(data)))),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -76,6 +92,7 @@ class Proxy:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             self._open.discard(onwards)
+            self._links.discard(link)
             # What was passed on already still arrives; then both ends see the end.
             with contextlib.suppress(OSError):
                 await asyncio.wait_for(writer.drain(), 1)
@@ -88,12 +105,15 @@ class Proxy:
                 return await asyncio.open_connection("127.0.0.1", port)
         raise ConnectionRefusedError
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Filter) -> None:
+    async def _pump(
+        self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: Filter
+    ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
                 await asyncio.sleep(self.delay)
-                writer.write(passed(data))
-                await writer.drain()
+                if not link.silent:
+                    writer.write(passed(data))
+                    await writer.drain()
 
     def _spend(self, data: bytes) -> bytes:
         if self._allowance is None:

@@ -76,6 +76,7 @@ function author({ item, own, starts }, around) {
 
 function body(item) {
   if (item.deleted) return [h("p", { class: "text deleted" }, "This message was deleted.")];
+  if (item.unreadable) return [h("p", { class: "text deleted" }, "This message cannot be shown. Please tell the clinic.")];
   return [h("p", { class: "text", dir: "auto" }, ...linked(item.text))];
 }
 
