@@ -141,6 +141,7 @@ class KeyRing:
         rows = await self._database.fetch(
             "select id, wrapped, retired_at from organization_keys where organization_id = $1", organization_id
         )
+        self._current.pop(organization_id, None)  # what is retired is not used on for want of another
         for row in rows:
             key = self._keys.get((organization_id, row["id"]))
             key = key or self._master.unwrap(organization_id, row["id"], row["wrapped"])
