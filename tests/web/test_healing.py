@@ -131,6 +131,20 @@ async def test_a_new_channel_appears_by_its_hint(open_page: OpenPage, clinic: Cl
     await expect(page.locator('[data-channel-id="service"]')).to_contain_text("Your service team")
 
 
+async def test_a_server_too_busy_to_say_who_i_am_is_asked_again(open_page: OpenPage, standin: Standin) -> None:
+    busy = {"code": 111, "message": "Too much at once.", "temporary": True}
+    for operation in ("me", "channel.list", "message.history", "channel.directory"):
+        standin.faults.refuse[operation] = busy
+    page = await open_page(PATIENT, ready=False)
+    await asyncio.sleep(0.5)
+    standin.faults.refuse = {"message.history": busy}
+    await expect(page.locator("#edge")).to_have_text("Too much at once. Trying again…")
+    standin.faults.refuse.clear()
+    await expect(page.locator("li.system")).to_have_count(1)
+    await expect(page.locator("#subtitle")).to_have_text("With Demo Clinician and Demo Nurse")
+    assert (await stats(page))["reconnects"] == 0
+
+
 async def test_nobody_is_asked_to_wait_for_a_blink(open_page: OpenPage, standin: Standin) -> None:
     """A break that heals at once is no news: the line stays away, and nothing moves."""
     page = await open_page(PATIENT)

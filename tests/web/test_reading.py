@@ -218,3 +218,18 @@ async def test_new_messages_are_told_politely_and_gathered(open_page: OpenPage, 
     await expect(log.locator("p")).to_have_text(["Demo Nurse: Good morning"])
     fill(clinic, 4)
     await expect(log.locator("p").last).to_contain_text("4 new messages, the last from Demo Clinician: message 3")
+
+
+async def test_what_has_no_words_says_why_and_an_edit_shows(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page(PATIENT)
+    care, doctor = clinic.channels["care"], clinic.people["demo-clinician"]
+    first, second, third = (clinic.say(care, doctor, text) for text in ("one", "two", "three"))
+    await expect(page.locator("#messages .text")).to_have_text(["one", "two", "three"])
+    clinic.append(care, {**first, "revision": 2, "text": "one, corrected", "edited": True})
+    without = {name: value for name, value in second.items() if name != "text"}
+    clinic.append(care, {**without, "revision": 2, "deleted": True})
+    clinic.append(care, {**without, "id": third["id"], "offset": third["offset"], "revision": 2, "unreadable": True})
+    await expect(page.locator("#messages .text")).to_have_text(
+        ["one, corrected", "This message was deleted.", "This message is damaged and cannot be shown."]
+    )
+    await expect(page.locator("#messages .meta").first).to_contain_text("edited")

@@ -15,7 +15,7 @@ export function lookOf(row, around) {
   if (row.kind === "pending") return [row.entry.state, row.entry.note, row.starts, around.closed].join("\n");
   const { item, own, starts, brief } = row;
   const name = own ? "" : around.labelOf(item.author);
-  return [item.revision, own, starts, brief, name, around.seenBy(row), item.reply_to && around.quoteOf(item)].join(
+  return [item.revision, item.unreadable, own, starts, brief, name, around.seenBy(row), item.reply_to && around.quoteOf(item)].join(
     "\n",
   );
 }
@@ -75,9 +75,15 @@ function author({ item, own, starts }, around) {
 }
 
 function body(item) {
-  if (item.deleted) return [h("p", { class: "text deleted" }, "This message was deleted.")];
-  if (item.unreadable) return [h("p", { class: "text deleted" }, "This message cannot be shown. Please tell the clinic.")];
+  const instead = wordsInstead(item);
+  if (instead) return [h("p", { class: "text instead" }, instead)];
   return [h("p", { class: "text", dir: "auto" }, ...linked(item.text))];
+}
+
+/** What stands where a message has no text; "" when it has. */
+export function wordsInstead({ deleted, unreadable }) {
+  if (deleted) return "This message was deleted.";
+  return unreadable ? "This message is damaged and cannot be shown." : "";
 }
 
 function linked(text) {
