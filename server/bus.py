@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _QUEUE = 10_000
 _BATCH = 256
+_QUIET_SECONDS = 5
+"""After so long without a message Redis is asked whether it is there; it has as long to answer."""
 _LOST = (RedisError, OSError, TimeoutError)
 
 
@@ -116,8 +118,12 @@ class Bus:
             subscribed: set[str] = set()
             writer = asyncio.create_task(self._reconcile(pubsub, subscribed))
             try:
+                pinged = False
                 while not writer.done():
-                    message = await pubsub.get_message(timeout=15)
+                    message = await pubsub.get_message(timeout=_QUIET_SECONDS)
+                    if message is None and pinged:
+                        raise TimeoutError  # no answer to the ping either: the line has gone silent, and nothing ended it
+                    pinged = message is None
                     if message is None:
                         await pubsub.ping()
                     elif message["type"] == "message":

@@ -133,6 +133,7 @@ class Database:
             timeout=_PATIENCE_SECONDS,
             command_timeout=9,
             max_inactive_connection_lifetime=0,
+            reset=_as_it_was,
         )
 
     @asynccontextmanager
@@ -159,6 +160,10 @@ class Database:
                 deadline.cancel()
         for topic, payload in tx.announcements:
             self._publish(topic, payload)
+
+
+async def _as_it_was(_connection: asyncpg.Connection) -> None:
+    """Nothing of ours changes a plain connection's session, and resetting it would be one more round trip per statement."""
 
 
 def translated(error: BaseException) -> BaseException:

@@ -7,6 +7,7 @@ import { byId, drawLater, onPhone, say } from "./dom.js";
 import { OpenChannels } from "./open_channels.js";
 import { Reading } from "./reading.js";
 import { wordsInstead } from "./row_view.js";
+import { failureWords } from "./words.js";
 
 const MANY_ITEMS = 1200; // beyond this, at the end of a long conversation, only the newest stay;
 const KEEP_ITEMS = 800; // scrolling up fetches the others again
@@ -107,7 +108,7 @@ export class Chat {
     return {
       changed: () => this.#changed(),
       arrived: (data, isNew) => this.#arrived(id, data, isNew),
-      failed: ({ note }) => this.#announcer.notice(`A message was not delivered. ${note}`),
+      failed: ({ note }) => this.#announcer.notice(failureWords(note, "A message was not delivered.")),
       ended: () => this.#channels.refresh(),
     };
   }
@@ -122,7 +123,8 @@ export class Chat {
     const unread = conversation.unreadAfter(this.#channels.get(id)?.read_offset);
     this.#channels.note(id, { top: data.offset, last_at: data.at, ...(unread !== null && { unread }) });
     const fromOther = data.type === "message" && data.author !== conversation.me;
-    if (fromOther && id === this.channelId) this.#announcer.message(directory.name(data.author), data.text ?? wordsInstead(data));
+    if (fromOther && id === this.channelId)
+      this.#announcer.message(directory.name(data.author), data.text ?? wordsInstead(data));
   }
 
   // ---- drawing

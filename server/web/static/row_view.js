@@ -3,7 +3,7 @@
 import { h, present, unseen } from "./dom.js";
 import { pieces } from "./text.js";
 import { momentOf, timeOf } from "./time.js";
-import { systemLine } from "./words.js";
+import { failureWords, systemLine } from "./words.js";
 
 /**
  * What a row looks like just now, as a string to compare.
@@ -15,9 +15,16 @@ export function lookOf(row, around) {
   if (row.kind === "pending") return [row.entry.state, row.entry.note, row.starts, around.closed].join("\n");
   const { item, own, starts, brief } = row;
   const name = own ? "" : around.labelOf(item.author);
-  return [item.revision, item.unreadable, own, starts, brief, name, around.seenBy(row), item.reply_to && around.quoteOf(item)].join(
-    "\n",
-  );
+  return [
+    item.revision,
+    item.unreadable,
+    own,
+    starts,
+    brief,
+    name,
+    around.seenBy(row),
+    item.reply_to && around.quoteOf(item),
+  ].join("\n");
 }
 
 /** Makes an element for the row, or changes the given one. */
@@ -111,7 +118,7 @@ function drawPending(li, { entry, starts }, around) {
     unseen("You: "),
     h("div", { class: "bubble" }, h("p", { class: "text", dir: "auto" }, ...linked(entry.text))),
     failed
-      ? h("p", { class: "meta failure" }, `Not delivered. ${entry.note ?? ""}`)
+      ? h("p", { class: "meta failure" }, failureWords(entry.note, "Not delivered."))
       : h("p", { class: "meta" }, waiting(entry)),
     failed ? actions(entry, around) : null,
   );

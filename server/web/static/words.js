@@ -73,6 +73,12 @@ function stoppedWords(code, message, unsent) {
   return `The server has ended this connection${message ? ` (${message})` : ""}.${kept}`;
 }
 
+/** Why a message failed. Most of the server's refusals say themselves that it was not delivered: then that is enough. */
+export function failureWords(note, notDelivered) {
+  if (!note) return notDelivered;
+  return note.includes("not delivered") ? note : `${notDelivered} ${note}`;
+}
+
 /** How many code points are left, when that begins to matter; else "". */
 export function limitWords(length, limit) {
   const left = limit - length;
