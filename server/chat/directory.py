@@ -39,7 +39,7 @@ select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.
   left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
   left join patients a on (a.organization_id, a.id) = (m.organization_id, m.person_id)
  where (m.organization_id, m.channel_id) = ($1, $2) and (m.left_offset is null or m.left_offset >= $3)
- order by m.joined_offset, m.id"""
+ order by m.joined_offset, m.person_kind, lower(coalesce(t.name, a.display_name, '')), m.id"""
 
 
 async def directory(tx: Transaction, actor: Actor, params: InChannel) -> Directory:
