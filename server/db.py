@@ -146,7 +146,8 @@ class Database:
         deadline: asyncio.TimerHandle | None = None
         try:
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
-                async with asyncio.timeout(2 * _PATIENCE_SECONDS):  # for a place in the pool, and for a line that answers
+                # For a place in the pool, and for a line that answers.
+                async with asyncio.timeout(2 * _PATIENCE_SECONDS):
                     raw = await (await session.connection()).get_raw_connection()
                 assert raw.driver_connection is not None
                 deadline = asyncio.get_running_loop().call_later(_OVERDUE_SECONDS, raw.driver_connection.terminate)

@@ -45,13 +45,13 @@ def test_a_database_that_does_not_answer_is_one_line() -> None:
     assert "secret" not in done.stderr
 
 
-def test_schema_is_applied_and_checked(empty_database_url: str) -> None:
+async def test_schema_is_applied_and_checked(empty_database_url: str) -> None:
     assert warmline("schema", "check", DATABASE_URL=empty_database_url).returncode == 2
     assert warmline("schema", "apply", DATABASE_URL=empty_database_url).returncode == 0
     assert warmline("schema", "check", DATABASE_URL=empty_database_url).returncode == 0
 
 
-def test_a_demo_clinic_is_made_once_and_signed_in_to(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_a_demo_clinic_is_made_once_and_signed_in_to(database_url: str, redis_url: str, tmp_path: Path) -> None:
     with DataFolder(tmp_path).held():
         settings = DataFolder(tmp_path).key_settings() | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     people = warmline("demo", **settings).stdout
@@ -64,7 +64,7 @@ def test_a_demo_clinic_is_made_once_and_signed_in_to(database_url: str, redis_ur
     assert stranger.stderr.count("\n") == 1
 
 
-def test_tokens_are_signed_in_development_only(database_url: str, redis_url: str, tmp_path: Path) -> None:
+async def test_tokens_are_signed_in_development_only(database_url: str, redis_url: str, tmp_path: Path) -> None:
     with DataFolder(tmp_path).held():
         settings = DataFolder(tmp_path).key_settings() | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     refused = warmline("token", "demo-patient", **settings | {"WARMLINE_PROFILE": "production"})

@@ -1,6 +1,7 @@
 """A gateway that is told to stop, or that stands still for a while: everybody is told or waits, and nothing is missing."""
 
 import asyncio
+import itertools
 import signal
 
 from tests.live.conftest import Connect, Pair, Start
@@ -22,13 +23,14 @@ async def test_a_gateway_that_stops_in_order_answers_what_it_has_begun_and_sends
     lost: list[str] = []
 
     async def write(name: int) -> None:
-        for number in range(1000):
+        for number in itertools.count():
             text = f"{name}-{number}"
             try:
                 answers.append(await wires[name].send(channel, text, text))
             except (Lost, Refused):
                 lost.append(text)
                 return
+            await asyncio.sleep(0.02)
 
     writing = asyncio.gather(*(write(name) for name in range(len(wires))))
     await listener.until(lambda _: stream.position > 100)
@@ -36,6 +38,8 @@ async def test_a_gateway_that_stops_in_order_answers_what_it_has_begun_and_sends
     await writing
     assert {await wire.closed() for wire in wires} == {(3001, "shutdown")}
     assert len(lost) == len(wires), "each was in the middle of writing"
+    begun = await clinic.sql("select from messages where channel_id = $1 and client_id = any ($2)", channel, lost)
+    assert begun == [], "what was not answered was not begun"
     other = await connect(pair.b, patient)
     answers += [await other.send(channel, text, text) for text in lost]
     await listener.until(lambda _: stream.position == len(answers) + 1)

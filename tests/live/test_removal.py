@@ -35,6 +35,11 @@ async def flow(wires: Sequence[Wire], channel: str, over: asyncio.Event) -> None
         number += 1
 
 
+def told_of_the_end(wire: Wire, channel: str) -> bool:
+    """Whether the personal channel said that this channel is no longer theirs."""
+    return {"type": "channel", "channel": channel, "member": False} in wire.hints
+
+
 async def cut(pair: Pair, clinic: Clinic, connect: Connect, patient: str) -> tuple[int, float, Wire, list[Stream]]:
     """A nurse who listens on both gateways and writes is removed while the others go on: where, when, and what came."""
     nurse = await clinic.team_member("NURSE")
@@ -67,9 +72,10 @@ async def cut(pair: Pair, clinic: Clinic, connect: Connect, patient: str) -> tup
 async def test_with_the_doorbell_everything_before_the_removal_arrives_and_nothing_after(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
-    left, *_, streams = await cut(pair, clinic, connect, await clinic.patient())
+    left, _, wire, streams = await cut(pair, clinic, connect, await clinic.patient())
     for stream in streams:
         assert stream.offsets == list(range(2, left))
+    await wire.until(lambda wire: told_of_the_end(wire, streams[0].channel))
 
 
 async def test_without_redis_nothing_from_the_removal_on_reaches_the_removed(
@@ -86,6 +92,7 @@ async def test_without_redis_nothing_from_the_removal_on_reaches_the_removed(
         after = [signal for signal in stream.signals if signal["offset"] >= left]
         assert after == [], "nor a signal that was made later"
     [channel] = wire.streams
+    await wire.until(lambda wire: told_of_the_end(wire, channel))  # once the doorbell is back
     for wish in ({}, {"recover": True, "epoch": streams[0].epoch, "offset": left - 1}, {"recover": True}):
         with pytest.raises(Refused, match=r"^102:"):
             await wire.subscribe(Stream(channel), **wish)

@@ -31,14 +31,14 @@ class Pages:
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._open: list[Page] = []
+        self.all: list[Page] = []
         self.errors: list[str] = []
 
     async def open(self, url: str, **options: Any) -> Page:
         """Open a page; `options` are those of a playwright context."""
         context = await self._browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         page = await context.new_page()
-        self._open.append(page)
+        self.all.append(page)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self._said(said.type, said.text))
@@ -47,7 +47,7 @@ class Pages:
 
     async def close(self) -> None:
         """Close them all."""
-        for page in self._open:
+        for page in self.all:
             await page.context.close()
 
     def _said(self, kind: str, text: str) -> None:

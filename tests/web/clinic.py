@@ -1,239 +1,195 @@
-"""A clinic held in memory, as far as the two pages can tell it from a real one: channels, their logs, and the operations.
+"""The clinic of one test of the pages: real rows in a real database, with names for the people and channels among them.
 
-It is there so that tests of the pages can make anything happen at will. The real server is tested elsewhere.
+To the gateway, the test process is what a second gateway would be: it writes to the same database, through the product's own
+operations wherever there is one, and rings the same doorbell.
 """
 
+import asyncio
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
+
+from server import events
+from server.chat import bodies
+from server.chat.append import append
+from server.ids import ChannelId, MessageId, OrganizationId
+from server.locks import lock
+from server.people import demo, organizations, patients, team
+from server.people.patients import CreatePatient
+from server.people.team import CreateTeamMember
+from tests.support import cast
+from tests.support.cast import MASTER, FixedEpoch
+
 Json = dict[str, Any]
-Listener = Callable[[str, Json], None]
-
-
-class Refused(Exception):
-    """An error the wire carries."""
-
-    def __init__(self, code: int, message: str, temporary: bool = False) -> None:
-        super().__init__(message)
-        self.answer = {"code": code, "message": message, **({"temporary": True} if temporary else {})}
-
-
-@dataclass
-class Person:
-    key: str
-    kind: str
-    name: str
-    role: str | None = None
-    display_name: str | None = None
-    permissions: list[str] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return f"p_{self.key}"
-
-
-@dataclass
-class Member:
-    id: str
-    person: Person
-    active: bool = True
-    read_offset: int = 0
-    floor: int = 1
-
-
-@dataclass
-class Channel:
-    id: str
-    kind: str
-    patient: Person | None = None
-    name: str | None = None
-    status: str = "active"
-    epoch: str = "e1"
-    log: list[Json] = field(default_factory=list)  # the events; an event's offset is its place, from 1
-    members: dict[str, Member] = field(default_factory=dict)
-    sent: dict[tuple[str, str], Json] = field(default_factory=dict)
-
-    @property
-    def top(self) -> int:
-        return len(self.log)
-
-    def member_of(self, person: Person) -> Member | None:
-        return next((m for m in self.members.values() if m.person is person and m.active), None)
-
-    def items(self) -> dict[int, Json]:
-        """The present shape of every item, by its own offset."""
-        return {event["offset"]: event for event in self.log if event["type"] != "void"}
 
 
 class Clinic:
-    """Everything there is. `listeners` hear (channel id, {"pub": …, "to"?: kind of person}) as it happens."""
+    """`people` and `channels`: ids by the names that tests use. A person's name is also the key of their demo sign-in."""
 
-    def __init__(self) -> None:
-        self.people: dict[str, Person] = {}
-        self.channels: dict[str, Channel] = {}
-        self.listeners: list[Listener] = []
-        self._ids = itertools.count(1)
-        self.now = lambda: datetime.now(UTC)
+    def __init__(self, words: cast.Clinic, owner: asyncpg.Connection, epoch: FixedEpoch) -> None:
+        self.words = words
+        self.people: dict[str, str] = {"demo-clinician": words.clinician}
+        self.channels: dict[str, str] = {}
+        self._owner = owner
+        self._epoch = epoch
+        self._serial = itertools.count(1)
 
-    def person(self, key: str, kind: str, name: str, **more: Any) -> Person:
-        self.people[key] = Person(key, kind, name, **more)
-        return self.people[key]
+    @classmethod
+    async def found(cls, database: Any, batcher: Any, owner: asyncpg.Connection, epoch: FixedEpoch) -> "Clinic":
+        """An organisation with the doctor Demo Clinician, whose role may also manage messaging."""
+        async with database.transaction() as tx:
+            organization_id = await organizations.create(tx, MASTER, "Demo Clinic")
+            wanted = CreateTeamMember(name="Demo Clinician", email="demo-clinician" + demo.DOMAIN, role="DOCTOR")
+            clinician = await team.insert(tx, organization_id, wanted)
+        await owner.execute(
+            "update roles set permissions = permissions || '{messaging.manage}' where organization_id = $1 and name = 'DOCTOR'",
+            organization_id,
+        )
+        return cls(cast.Clinic(database, batcher, OrganizationId(organization_id), clinician), owner, epoch)
 
-    def channel(self, id: str, kind: str, *people: Person, **more: Any) -> Channel:
-        if kind in ("care_team", "service_team"):
-            more["patient"] = next(person for person in people if person.kind == "patient")
-        made = self.channels[id] = Channel(id, kind, **more)
-        for person in people:
-            self._join(made, person)
-        self.append(made, {"type": "opened", "members": list(made.members)})
-        return made
+    async def forget(self) -> None:
+        """Nobody of this clinic can sign in by key any more: the next clinic has people of the same keys."""
+        await self._owner.execute(
+            "update people set email = id || '@clinic.invalid' where organization_id = $1", self.words.organization_id
+        )
 
-    def _join(self, channel: Channel, person: Person) -> Member:
-        member = Member(f"m_{channel.id}_{person.key}_{len(channel.members)}", person)
-        channel.members[member.id] = member
-        return member
+    async def colleague(self, key: str, name: str, role: str) -> None:
+        """One more team member."""
+        wanted = CreateTeamMember(name=name, email=key + demo.DOMAIN, role=role)
+        async with self.words.database.transaction() as tx:
+            self.people[key] = await team.insert(tx, self.words.organization_id, wanted)
 
-    def append(self, channel: Channel, data: Json, *, at: datetime | None = None) -> Json:
-        """One more event; an item without an offset gets the event's own."""
-        moment = (at or self.now()).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = {"offset": channel.top + 1, "at": moment, **data}
-        channel.log.append(event)
-        for listener in self.listeners:
-            listener(channel.id, {"pub": {"offset": channel.top, "data": event}})
-        return event
+    async def patient(self, key: str, name: str, display_name: str) -> None:
+        """One more patient, with the name that other patients see."""
+        wanted = CreatePatient(
+            legal_name=name, email=key + demo.DOMAIN, allocation_clinician_id=self.words.clinician
+        )  # fmt: skip
+        async with self.words.database.transaction() as tx:
+            self.people[key] = await patients.insert(tx, self.words.organization_id, wanted)
+        await self.show_as(key, display_name)
 
-    def say(self, channel: Channel, person: Person, text: str, **more: Any) -> Json:
-        member = channel.member_of(person)
-        assert member is not None
-        at = more.pop("at", None)
-        data = {"type": "message", "id": f"msg_{next(self._ids):05}", "revision": 1, "author": member.id, "text": text}
-        return self.append(channel, {**data, **more}, at=at)
+    async def show_as(self, patient: str, display_name: str) -> None:
+        """Give a patient another display name."""
+        await self._owner.execute(
+            "update patients set display_name = $2 where id = $1", self.people[patient], display_name
+        )
 
-    def _seen(self, channel: Channel, member: Member) -> None:
-        """Staff hear whose mark moved, patients only that the team has read."""
-        seen = {"type": "seen", "offset": member.read_offset}
-        for listener in self.listeners:
-            listener(channel.id, {"pub": {"data": {**seen, "member": member.id}}, "to": "team_member"})
-            if member.person.kind == "team_member":
-                listener(channel.id, {"pub": {"data": seen}, "to": "patient"})
+    async def care_team(self, name: str, patient: str, *team: str) -> None:
+        """The care-team channel of a patient, activated by the first of the team."""
+        self.channels[name] = await self.words.care_team(self.people[patient], *(self.people[who] for who in team))
 
-    def unread(self, channel: Channel, member: Member) -> int:
-        later = [item for offset, item in channel.items().items() if offset > member.read_offset]
-        return min(100, sum(item["type"] == "message" and item["author"] != member.id for item in later))
+    async def channel(
+        self, name: str, kind: str, *people: str, patient: str | None = None, title: str | None = None
+    ) -> None:
+        """A channel of a kind for which there is no operation yet."""
+        about = self.people[patient] if patient else None
+        members = [self.people[person] for person in people]
+        self.channels[name] = await self.words.channel(kind, *members, patient=about, name=title)
 
-    # ---- the operations, named as on the wire with "_" for "."
+    async def archive(self, name: str) -> None:
+        """Archive a channel as the operation to come will: the status, and the event that tells."""
+        organization, channel = self.words.organization_id, ChannelId(self.channels[name])
+        async with self.words.database.transaction() as tx:
+            await lock(tx, organization, channels=[channel])
+            await tx.rows(
+                "update channels set status = 'archived' where (organization_id, id) = ($1, $2) returning id",
+                *(organization, channel),
+            )
+            await append(tx, organization, channel, "archived")
 
-    def mine(self, person: Person, params: Json) -> tuple[Channel, Member]:
-        channel = self.channels.get(params.get("channel_id", ""))
-        member = channel and channel.member_of(person)
-        if not channel or not member:
-            raise Refused(404, "There is no such channel among yours.")
-        return channel, member
+    async def status(self, person: str, status: str) -> None:
+        """Archive a person, or bring them back."""
+        await self.words.sql("update people set status = $2 where id = $1", self.people[person], status)
 
-    def me(self, person: Person, params: Json) -> Json:
-        who = {"id": person.id, "kind": person.kind, "name": person.name}
-        clinic = {"id": "org_1", "name": "Demo Clinic"}
-        return {"person": who, "organization": clinic, "permissions": person.permissions}
+    async def say(self, channel: str, person: str, *texts: str) -> None:
+        """Messages, one after the other."""
+        for text in texts:
+            await self.words.send(self.people[person], self.channels[channel], text)
 
-    def channel_list(self, person: Person, params: Json) -> Json:
-        return {"channels": [self._shape(c, m, person) for c in self.channels.values() if (m := c.member_of(person))]}
+    async def fill(self, channel: str, person: str, count: int) -> None:
+        """Many messages at once, by the hot path: "message 0 …", "message 1 …"."""
+        who = self.words.identity(self.people[person])
+        texts = [f"message {number} " + "word " * (number % 40) for number in range(count)]
+        sends = (
+            self.words.batcher.send(who, self.channels[channel], f"fill-{next(self._serial)}", text, None)
+            for text in texts
+        )  # fmt: skip
+        await asyncio.gather(*sends)
 
-    def _shape(self, channel: Channel, member: Member, person: Person) -> Json:
-        patient = channel.patient
-        about = patient and {"id": patient.id, "name": patient.name, "display_name": patient.display_name}
-        messages = [i for i in channel.items().values() if i["type"] == "message"]
-        return {
-            "id": channel.id, "kind": channel.kind, "name": channel.name, "status": channel.status,
-            "member_id": member.id, "top": channel.top, "read_offset": member.read_offset,
-            "unread": self.unread(channel, member), "last_at": messages[-1]["at"] if messages else None,
-            **({"patient": about} if person.kind == "team_member" else {}),
-        }  # fmt: skip
+    async def spread(self, channel: str) -> None:
+        """Put the past of a channel further back, as if it had been written over hours: one event every seven minutes."""
+        top = await self.top(channel)
+        for table in ("messages", "events"):
+            await self._owner.execute(
+                f"update {table} set created_at = created_at - ($2 + 1 - log_offset) * interval '7 min' where channel_id = $1",
+                *(self.channels[channel], top),
+            )
 
-    def channel_directory(self, person: Person, params: Json) -> Json:
-        channel, _ = self.mine(person, params)
-        staff = person.kind == "team_member"
-        shape = self._staff_member if staff else self._patient_member
-        team = [m.read_offset for m in channel.members.values() if m.person.kind == "team_member"]
-        return {"members": [shape(m, person) for m in channel.members.values()], "seen_offset": max(team, default=0)}
+    async def revise(
+        self, channel: str, item: Json, text: str, *, deleted: bool = False, damaged: bool = False
+    ) -> None:
+        """The author changes a message, as the operation to come will do it; or somebody damages what is written."""
+        organization, channel_id, message = (
+            self.words.organization_id, ChannelId(self.channels[channel]), MessageId(item["id"]),
+        )  # fmt: skip
+        key = await self.words.database.keys.current(organization)
+        async with self.words.database.transaction() as tx:
+            await lock(tx, organization, channels=[channel_id])
+            [row] = await tx.rows(
+                """update messages set revision = revision + 1, deleted_at = case when $4 then now() end
+                    where (organization_id, channel_id, id) = ($1, $2, $3) returning revision, author_person_id as author""",
+                *(organization, channel_id, message, deleted),
+            )
+            place = MessageId.new() if damaged else message
+            await tx.rows(
+                """insert into message_revisions (organization_id, channel_id, message_id, revision, author_person_id, key_id,
+                   ciphertext, created_at) values ($1, $2, $3, $4, $5, $6, $7, now())""",
+                *(organization, channel_id, message, row["revision"], row["author"], key.id),
+                bodies.close(key, organization, channel_id, place, row["author"], text, row["revision"]),
+            )
+            offset = item["offset"]
+            await append(tx, organization, channel_id, "revised", message_id=message, target_offset=offset)
 
-    def _staff_member(self, member: Member, reader: Person) -> Json:
-        who = member.person
-        patient = who.kind == "patient"
-        return {
-            "id": member.id, "kind": who.kind, "name": who.display_name or who.name, "role": who.role,
-            "real_name": who.name if patient else None, "person_id": who.id, "active": member.active,
-            "me": who is reader, "read_offset": member.read_offset,
-        }  # fmt: skip
+    async def top(self, channel: str) -> int:
+        """Where the log of a channel ends."""
+        return await self.words.top(self.channels[channel])
 
-    def _patient_member(self, member: Member, reader: Person) -> Json:
-        who = member.person
-        name = who.name if who.kind == "team_member" else who.display_name or "Group member"
-        return {"id": member.id, "kind": who.kind, "name": name, "active": member.active, "me": who is reader}
+    async def messages(self, channel: str) -> list[Json]:
+        """What is written in a channel as the clinician reads it, oldest first; the newest hundred."""
+        page = await self.words.call(
+            self.words.clinician, "message.history", channel_id=self.channels[channel], limit=100
+        )
+        return [item for item in reversed(page["items"]) if item["type"] == "message"]
 
-    def message_history(self, person: Person, params: Json) -> Json:
-        channel, member = self.mine(person, params)
-        before = params.get("before", channel.top + 1)
-        found = [i for o, i in sorted(channel.items().items(), reverse=True) if member.floor <= o < before]
-        limit = params.get("limit", 50)
-        return {"epoch": channel.epoch, "offset": channel.top, "items": found[:limit], "more": len(found) > limit}
+    async def read_offset(self, channel: str, person: str) -> int:
+        """Where somebody's read mark stands."""
+        [row] = await self.words.sql(
+            "select read_offset from memberships where channel_id = $1 and person_id = $2 and left_at is null",
+            *(self.channels[channel], self.people[person]),
+        )
+        return int(row["read_offset"])
 
-    def message_send(self, person: Person, params: Json) -> Json:
-        channel, _ = self.mine(person, params)
-        key = (person.key, params["client_id"])
-        if key not in channel.sent:
-            if channel.status == "archived":
-                raise Refused(403, "This conversation is closed.")
-            said = self.say(channel, person, params["text"].strip())
-            channel.sent[key] = {"message_id": said["id"], "offset": said["offset"], "at": said["at"]}
-        return channel.sent[key]
+    async def read(self, channel: str, offset: int | None = None) -> None:
+        """Everybody in a channel has read it, up to an offset or to its end."""
+        await self.words.sql(
+            "update memberships set read_offset = $2 where channel_id = $1",
+            *(self.channels[channel], offset or await self.top(channel)),
+        )
 
-    def channel_read(self, person: Person, params: Json) -> Json:
-        channel, member = self.mine(person, params)
-        member.read_offset = max(member.read_offset, min(params["offset"], channel.top))
-        self._seen(channel, member)
-        return {"read_offset": member.read_offset, "unread": self.unread(channel, member)}
+    async def add(self, channel: str, person: str) -> None:
+        """The clinician adds somebody."""
+        await self.words.add(self.channels[channel], self.people[person])
 
-    def member_add(self, person: Person, params: Json) -> Json:
-        channel, _ = self.mine(person, params)
-        added = self._join(channel, next(p for p in self.people.values() if p.id == params["person_id"]))
-        event = self.append(channel, {"type": "joined", "members": [added.id]})
-        return {"member_id": added.id, "offset": event["offset"]}
+    async def remove(self, channel: str, person: str) -> None:
+        """The clinician removes somebody."""
+        await self.words.remove(self.channels[channel], self.people[person])
 
-    def member_remove(self, person: Person, params: Json) -> Json:
-        channel, _ = self.mine(person, params)
-        team = [m for m in channel.members.values() if m.active and m.person.kind == "team_member"]
-        if [m.id for m in team] == [params["member_id"]]:
-            raise Refused(409, "A patient’s channel needs a team member: add another one first.")
-        channel.members[params["member_id"]].active = False
-        event = self.append(channel, {"type": "left", "members": [params["member_id"]]})
-        return {"offset": event["offset"]}
+    async def new_epoch(self) -> None:
+        """Positions mean nothing any more, as after a restore from a backup."""
+        await self._owner.execute("update log_generation set generation = generation + 1")
+        self._epoch.epoch = await events.epoch(self.words.database.reads)
 
-    def channel_activate(self, person: Person, params: Json) -> Json:
-        patient = next(p for p in self.people.values() if p.id == params["patient_id"])
-        team = [p for p in self.people.values() if p.id in params["team_member_ids"]]
-        made = self.channel(f"chn_{patient.key}", "care_team", patient, *team)
-        return {"created": True, "channel_id": made.id if person in team else None}
-
-    def team_member_list(self, person: Person, params: Json) -> Json:
-        team = [p for p in self.people.values() if p.kind == "team_member"]
-        shapes = [{"id": p.id, "name": p.name, "role": p.role, "email": "", "status": "active"} for p in team]
-        return {"team_members": shapes, "more": False}
-
-    def patient_list(self, person: Person, params: Json) -> Json:
-        return {"patients": [self._patient(p) for p in self.people.values() if p.kind == "patient"], "more": False}
-
-    def patient_create(self, person: Person, params: Json) -> Json:
-        if "@" not in params["email"]:
-            raise Refused(422, "email: this is not an email address.")
-        return self._patient(self.person(f"new-{len(self.people)}", "patient", params["legal_name"]))
-
-    def _patient(self, patient: Person) -> Json:
-        theirs = [c.status for c in self.channels.values() if c.kind == "care_team" and c.patient is patient]
-        care = theirs[0] if theirs else "none"
-        return {
-            "id": patient.id, "legal_name": patient.name, "preferred_name": None, "display_name": patient.display_name,
-            "email": f"{patient.key}@example.org", "status": "active", "care_team": care,
-        }  # fmt: skip
+    def row(self, channel: str) -> str:
+        """The selector of a channel's row in the list."""
+        return f'[data-channel-id="{self.channels[channel]}"]'

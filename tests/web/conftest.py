@@ -1,18 +1,30 @@
-"""A browser, a clinic in memory, and pages of it. Every page must stay free of script errors and policy violations."""
+"""The product with a browser in front: one gateway for all tests here, a clinic of its own for each, and pages of it.
 
-import asyncio
+The pages reach the gateway through tests/support/middle.py, which lets a test break things on the way. Every page must stay free
+of script errors and policy violations.
+"""
+
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from server import events
+from server.bus import Bus
+from server.chat.batcher import Batcher
+from server.db import Database
+from server.dev.embedded import free_port
+from tests.support import browser as chromium
+from tests.support.browser import write as write
+from tests.support.cast import MASTER, FixedEpoch
+from tests.support.cluster import Databases
+from tests.support.middle import Middle
+from tests.support.middle import middle as in_the_middle
+from tests.support.site import Gateway, Site
 from tests.web.clinic import Clinic
-from tests.web.standin import Standin, serving
-
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # What a page says when a value is missing that should not be.
 SLIPS = re.compile(r"\b(?:null|undefined|NaN)\b|\[object")
@@ -22,63 +34,128 @@ OpenPage = Callable[..., Awaitable[Page]]
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = chromium.program()
     if program is None:
-        pytest.skip("no Chromium on this machine: the pages were not opened")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program)
+        pytest.skip(chromium.MISSING)
+    async with chromium.running(program) as browser:
         yield browser
-        await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """The database of all the tests here."""
+    url = await databases.create()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def bus(redis_url: str) -> AsyncIterator[Bus]:
+    """The test process rings the doorbell itself, as every process of the product does."""
+    made = Bus(redis_url)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="session")
+async def database(database_url: str, bus: Bus) -> AsyncIterator[Database]:
+    made = Database(database_url, MASTER, bus.publish)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="session")
+async def epoch(database: Database) -> FixedEpoch:
+    return FixedEpoch(await events.epoch(database.reads))
+
+
+@pytest.fixture(scope="session")
+async def batcher(database: Database, bus: Bus, epoch: FixedEpoch) -> AsyncIterator[Batcher]:
+    made = Batcher(database, bus.publish)
+    await made.start(epoch)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="session")
+async def site(tmp_path_factory: pytest.TempPathFactory, database_url: str, redis_url: str) -> AsyncIterator[Site]:
+    made = Site(tmp_path_factory.mktemp("site"), database_url, redis_url, bytes(range(32)))
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Where the pages look for their server."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+async def gateway(site: Site, port: int) -> Gateway:
+    """The gateway; it takes connections from the pages' address."""
+    return await site.gateway(WARMLINE_ALLOWED_ORIGINS=f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
-def clinic() -> Clinic:
+async def clinic(
+    database: Database, batcher: Batcher, owner: asyncpg.Connection, epoch: FixedEpoch
+) -> AsyncIterator[Clinic]:
     """One patient with a care team of two, a colleague outside it, and a staff channel about the patient."""
-    clinic = Clinic()
-    may = ["patient.create", "messaging.manage"]
-    doctor = clinic.person("demo-clinician", "team_member", "Demo Clinician", role="DOCTOR", permissions=may)
-    nurse = clinic.person("demo-nurse", "team_member", "Demo Nurse", role="NURSE")
-    clinic.person("demo-receptionist", "team_member", "Demo Receptionist", role="RECEPTIONIST")
-    patient = clinic.person("demo-patient", "patient", "Demo Patient", display_name="Sunny")
-    clinic.channel("care", "care_team", patient, doctor, nurse)
-    clinic.channel("review", "staff", doctor, nurse, name="Medication review", patient=patient)
-    return clinic
+    clinic = await Clinic.found(database, batcher, owner, epoch)
+    await clinic.colleague("demo-nurse", "Demo Nurse", "NURSE")
+    await clinic.colleague("demo-receptionist", "Demo Receptionist", "RECEPTIONIST")
+    await clinic.patient("demo-patient", "Demo Patient", "Sunny")
+    await clinic.care_team("care", "demo-patient", "demo-clinician", "demo-nurse")
+    await clinic.channel(
+        "review", "staff", "demo-clinician", "demo-nurse", patient="demo-patient", title="Medication review"
+    )
+    yield clinic
+    await clinic.forget()
 
 
 @pytest.fixture
-async def standin(clinic: Clinic) -> AsyncIterator[Standin]:
-    async with serving(Standin(clinic)) as standin:
-        yield standin
+async def middle(gateway: Gateway, port: int) -> AsyncIterator[Middle]:
+    async with in_the_middle(gateway, port) as middle:
+        yield middle
 
 
 @pytest.fixture
-async def open_page(browser: Browser, standin: Standin) -> AsyncIterator[OpenPage]:
-    """open_page(path, **context options) → a page that knows its channels; each in a context of its own."""
-    contexts, errors = [], []
+async def pages(browser: Browser) -> AsyncIterator[chromium.Pages]:
+    """Pages of any address; at the end none of them may have had an error, or say what it should not."""
+    pages = chromium.Pages(browser)
+    yield pages
+    slips = [slip for page in pages.all for slip in SLIPS.findall(await page.locator("body").inner_text())]
+    await pages.close()
+    assert pages.errors == []
+    assert slips == []
+
+
+@pytest.fixture
+async def open_page(clinic: Clinic, middle: Middle, pages: chromium.Pages, port: int) -> OpenPage:
+    """open_page(path, **context options) → a page that knows its channels; each in a context of its own.
+
+    In `#/channel/…` the path names a channel as the test does.
+    """
 
     async def open_page(path: str, *, ready: bool = True, **options: Any) -> Page:
-        context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        contexts.append(context)
-        page = await context.new_page()
+        base, _, name = path.partition("#/channel/")
+        path = f"{base}#/channel/{clinic.channels[name]}" if name else path
+        page = await pages.open(f"http://127.0.0.1:{port}{path}", **options)
         page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and not expected(said.text) and errors.append(said.text))
-        await page.goto(standin.url + path)
         if ready:
             await page.locator("body[data-view]").wait_for()
         return page
 
-    yield open_page
-    for context in contexts:
-        for page in context.pages:
-            errors += SLIPS.findall(await page.locator("body").inner_text())
-        await context.close()
-    assert errors == []
-
-
-def expected(text: str) -> bool:
-    """A refused handshake, or a status that the test asked for, is logged by the browser itself."""
-    return "WebSocket connection to" in text or "Failed to load resource" in text
+    return open_page
 
 
 async def texts(page: Page) -> list[str]:
@@ -90,13 +167,6 @@ async def stats(page: Page) -> dict[str, int]:
     return await page.evaluate("window.warmline.stats")
 
 
-async def write(page: Page, text: str) -> None:
-    await page.locator("#text").fill(text)
-    await page.locator("#text").press("Enter")
-
-
 async def until(page: Page, expression: str) -> None:
     """Waits until a JavaScript expression is true. (wait_for_function would need eval, which the policy refuses.)"""
-    async with asyncio.timeout(10):
-        while not await page.evaluate(expression):
-            await asyncio.sleep(0.03)
+    await chromium.until(page, expression, within=10)

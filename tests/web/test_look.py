@@ -70,10 +70,9 @@ FLAWS = """() => {
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("place", PLACES)
 async def test_every_place(open_page: OpenPage, clinic: Clinic, place: str, width: int, scheme: str) -> None:
-    care, patient = clinic.channels["care"], clinic.people["demo-patient"]
-    patient.display_name = "Longlonglonglonglonglonglonglonglonglonglonglonglonglong name"
-    clinic.say(care, patient, "A" * 300 + " https://example.org/" + "b" * 300)
-    clinic.say(care, clinic.people["demo-clinician"], "Good morning 🌼\n\nשלום")
+    await clinic.show_as("demo-patient", "Longlonglonglonglonglonglonglonglonglonglonglonglonglong name")
+    await clinic.say("care", "demo-patient", "A" * 300 + " https://example.org/" + "b" * 300)
+    await clinic.say("care", "demo-clinician", "Good morning 🌼\n\nשלום")
     page = await open_page(place, ready="as=" in place, viewport={"width": width, "height": 700}, color_scheme=scheme)
     if "#/channel" in place or place == "/?as=demo-patient":
         await expect(page.locator("#messages li").first).to_be_visible()

@@ -2,25 +2,27 @@
 
 from playwright.async_api import Page, expect
 
+from tests.support.browser import Pages
+from tests.support.site import Site
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage, texts, until
-from tests.web.standin import Standin
 
 PORTAL = "/portal?as=demo-clinician"
 
 
 async def test_sections_stand_in_order_and_archived_ones_below(open_page: OpenPage, clinic: Clinic) -> None:
-    doctor, nurse, patient = (clinic.people[f"demo-{who}"] for who in ("clinician", "nurse", "patient"))
-    clinic.channel("dm", "direct", doctor, nurse)
-    clinic.channel("group", "group", doctor, patient, name="Tuesday group")
-    clinic.channel("service", "service_team", patient, doctor)
-    clinic.channel("old", "staff", doctor, name="Old review", status="archived")
+    doctor, nurse, patient = "demo-clinician", "demo-nurse", "demo-patient"
+    await clinic.channel("dm", "direct", doctor, nurse)
+    await clinic.channel("group", "group", doctor, patient, title="Tuesday group")
+    await clinic.channel("service", "service_team", patient, doctor, patient=patient)
+    await clinic.channel("old", "staff", doctor, patient=patient, title="Old review")
+    await clinic.archive("old")
     page = await open_page(PORTAL)
     await expect(page.locator("#channels h2")).to_have_text(
         ["Care team", "Service team", "Staff", "Group", "Direct messages", "Archived channels"]
     )
-    await expect(page.locator('[data-channel-id="dm"]')).to_have_text("Demo Nurse")
-    await page.locator('[data-channel-id="old"]').click()
+    await expect(page.locator(clinic.row("dm"))).to_have_text("Demo Nurse")
+    await page.locator(clinic.row("old")).click()
     await expect(page.locator("#closed-words")).to_contain_text("This channel is archived")
     await expect(page.locator("#composer")).to_be_hidden()
     for channel, words in {
@@ -28,7 +30,7 @@ async def test_sections_stand_in_order_and_archived_ones_below(open_page: OpenPa
         "dm": "Staff only",
         "care": "Visible",
     }.items():
-        await page.locator(f'[data-channel-id="{channel}"]').click()
+        await page.locator(clinic.row(channel)).click()
         await expect(page.locator("#readers")).to_contain_text(words)
 
 
@@ -53,13 +55,13 @@ async def test_a_colleague_is_added_and_taken_out(open_page: OpenPage, clinic: C
 
 
 async def test_the_last_one_cannot_leave_and_is_told_why(open_page: OpenPage, clinic: Clinic) -> None:
-    clinic.channels["care"].member_of(clinic.people["demo-nurse"]).active = False  # type: ignore[union-attr]
+    await clinic.remove("care", "demo-nurse")
     page = await open_page(f"{PORTAL}#/channel/care")
     await open_members(page)
     await page.get_by_role("button", name="Leave").click()
     await page.get_by_role("button", name="Yes, leave").click()
     await expect(page.locator("#details-words")).to_have_text(
-        "A patient’s channel needs a team member: add another one first."
+        "A channel with a patient in it needs at least one active team member. Add a colleague first, then do this again."
     )
 
 
@@ -108,24 +110,25 @@ async def test_a_new_patient_and_their_channel_by_keyboard_alone(open_page: Open
     assert await texts(page) == ["Welcome"]
 
 
-async def test_a_refused_form_keeps_what_was_typed(open_page: OpenPage, standin: Standin) -> None:
+async def test_a_refused_form_keeps_what_was_typed(open_page: OpenPage) -> None:
     page = await open_page(f"{PORTAL}#/patients")
-    standin.faults.refuse["patient.create"] = {"code": 409, "message": "This email address belongs to someone else."}
     await page.get_by_role("button", name="New patient").click()
     await page.get_by_label("Legal name").fill("Newly Arrived")
-    await page.get_by_label("Email").fill("a@example.org")
+    await page.get_by_label("Email").fill("demo-nurse@demo.invalid")
     await page.get_by_role("button", name="Create patient").click()
-    await expect(page.get_by_role("alert")).to_have_text("This email address belongs to someone else.")
+    await expect(page.get_by_role("alert")).to_have_text(
+        "Somebody in this organisation has this email address already. Use another one."
+    )
     await expect(page.get_by_label("Legal name")).to_have_value("Newly Arrived")
 
 
-async def test_channels_by_keyboard_and_back(open_page: OpenPage) -> None:
+async def test_channels_by_keyboard_and_back(open_page: OpenPage, clinic: Clinic) -> None:
     page = await open_page(PORTAL, viewport={"width": 390, "height": 844})
-    await page.locator('[data-channel-id="review"]').focus()
+    await page.locator(clinic.row("review")).focus()
     await page.keyboard.press("Enter")
     await expect(page.locator("#text")).to_be_focused()
     await page.go_back()
-    await expect(page.locator('[data-channel-id="review"]')).to_be_focused()
+    await expect(page.locator(clinic.row("review"))).to_be_focused()
 
 
 async def test_signing_in_lists_the_demo_people_of_this_page(open_page: OpenPage) -> None:
@@ -136,9 +139,9 @@ async def test_signing_in_lists_the_demo_people_of_this_page(open_page: OpenPage
     assert page.url.endswith("?as=demo-nurse"), "a reload stays signed in; there is no token in the address"
 
 
-async def test_without_sign_in_the_page_says_so(open_page: OpenPage, standin: Standin) -> None:
-    standin.faults.token = 404
-    page = await open_page("/", ready=False)
+async def test_without_sign_in_the_page_says_so(pages: Pages, site: Site) -> None:
+    production = await site.gateway(WARMLINE_PROFILE="production", WARMLINE_DEV_KEY_FILE="")
+    page = await pages.open(production.url)
     await expect(page.locator("#signin-words")).to_contain_text("Sign-in is not set up on this server yet.")
 
 

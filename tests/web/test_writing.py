@@ -1,27 +1,28 @@
 """Writing: pending, sent, not delivered; and that nothing typed is ever lost, doubled or taken for markup."""
 
 import asyncio
-import json
 
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.support.middle import Middle
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage, texts, until, write
-from tests.web.standin import Standin
 
 CARE = "/portal?as=demo-clinician#/channel/care"
+NO_LONGER = "You can no longer write here. Your message was not delivered."
+TOO_MUCH = "Too many commands at once. Try again in a moment."
 
 
-def sent_ids(standin: Standin) -> list[str]:
+def sent_ids(middle: Middle) -> list[str]:
     """The client_id of every message.send that came in, in order."""
-    commands = [json.loads(line) for frame in standin.frames for line in frame.split("\n") if line]
-    sends = [c["rpc"]["data"] for c in commands if c.get("rpc", {}).get("method") == "message.send"]
-    return [send["client_id"] for send in sends]
+    return [send["client_id"] for send in middle.calls("message.send")]
 
 
-async def test_a_message_is_pending_then_sent_and_stays_one_element(open_page: OpenPage, standin: Standin) -> None:
-    standin.faults.hold.add("message.send")
+async def test_a_message_is_pending_then_sent_and_stays_one_element(
+    open_page: OpenPage, middle: Middle, clinic: Clinic
+) -> None:
+    middle.faults.hold.add("message.send")
     page = await open_page("/?as=demo-patient")
     await write(page, "Good morning")
     pending = page.locator('[data-state="pending"]')
@@ -29,12 +30,13 @@ async def test_a_message_is_pending_then_sent_and_stays_one_element(open_page: O
     await expect(page.locator("#text")).to_have_value("")
     await expect(page.locator("#text")).to_be_focused()
     handle = await pending.element_handle()
-    standin.release("message.send")
+    middle.release("message.send")
     await expect(page.locator('[data-state="sent"]')).to_contain_text("Good morning")
     assert handle is not None
     assert await handle.get_attribute("data-state") == "sent", "the same element, so that nothing jumps"
-    assert await handle.get_attribute("data-message-id") == "msg_00001"
-    assert await handle.get_attribute("data-offset") == "2"
+    [written] = await clinic.messages("care")
+    assert await handle.get_attribute("data-message-id") == written["id"]
+    assert await handle.get_attribute("data-offset") == str(written["offset"]) == "2"
 
 
 async def test_both_sides_see_what_is_written(open_page: OpenPage) -> None:
@@ -46,100 +48,97 @@ async def test_both_sides_see_what_is_written(open_page: OpenPage) -> None:
     assert await texts(patient) == await texts(clinician) == ["Hello", "Hello, how are you?"]
 
 
-async def test_an_event_that_overtakes_the_answer_is_not_shown_twice(open_page: OpenPage, standin: Standin) -> None:
-    standin.faults.late.add("message.send")
+async def test_an_event_that_overtakes_the_answer_is_not_shown_twice(open_page: OpenPage, middle: Middle) -> None:
+    middle.faults.late.add("message.send")
     page = await open_page("/?as=demo-patient")
     await write(page, "ok")
     await write(page, "ok")
     await expect(page.locator("[data-message-id]")).to_have_count(1)
     assert await texts(page) == ["ok", "ok"]
-    standin.release("message.send")
+    middle.release("message.send")
     await expect(page.locator("[data-message-id]")).to_have_count(2)
     await expect(page.locator('[data-state="pending"]')).to_have_count(0)
     assert await texts(page) == ["ok", "ok"]
 
 
-async def test_a_lost_answer_makes_no_second_message(open_page: OpenPage, standin: Standin, clinic: Clinic) -> None:
+async def test_a_lost_answer_makes_no_second_message(open_page: OpenPage, middle: Middle, clinic: Clinic) -> None:
     page = await open_page("/?as=demo-patient")
     await expect(page.locator("#messages li.system")).to_have_count(1)
-    standin.faults.lose.add("message.send")
+    middle.faults.lose.add("message.send")
     await write(page, "Did you get this?")
     await asyncio.sleep(0.1)
-    standin.faults.lose.clear()
+    middle.faults.lose.clear()
     await expect(page.locator('[data-state="sent"]')).to_have_count(1)
     await until(page, "window.warmline.stats.reconnects === 1")
     await asyncio.sleep(0.3)
     assert await texts(page) == ["Did you get this?"]
-    assert len(set(sent_ids(standin))) == 1
-    assert len([e for e in clinic.channels["care"].log if e["type"] == "message"]) == 1
+    assert len(set(sent_ids(middle))) == 1
+    assert len(await clinic.messages("care")) == 1
 
 
-async def test_what_is_written_while_away_is_kept_and_sent_in_order(open_page: OpenPage, standin: Standin) -> None:
+async def test_what_is_written_while_away_is_kept_and_sent_in_order(open_page: OpenPage, middle: Middle) -> None:
     page = await open_page("/?as=demo-patient")
     await expect(page.locator("#connection")).to_be_hidden()
-    standin.faults.down = True
-    await standin.cut()
+    middle.faults.down = True
+    await middle.cut()
     for text in ("one", "two", "three"):
         await write(page, text)
     await expect(page.locator("#connection-words")).to_have_text(
         "Reconnecting… Your messages are kept here and will be sent."
     )
     await expect(page.locator('[data-state="pending"]')).to_have_count(3)
-    standin.faults.down = False
+    middle.faults.down = False
     await page.evaluate("dispatchEvent(new Event('online'))")
     await expect(page.locator('[data-state="sent"]')).to_have_count(3)
     assert await texts(page) == ["one", "two", "three"]
     await expect(page.locator("#connection")).to_be_hidden()
 
 
-async def test_a_passing_refusal_is_said_and_tried_again_with_the_same_id(
-    open_page: OpenPage, standin: Standin
-) -> None:
+async def test_a_passing_refusal_is_said_and_tried_again_with_the_same_id(open_page: OpenPage, middle: Middle) -> None:
     page = await open_page("/?as=demo-patient")
-    standin.faults.refuse["message.send"] = {"code": 111, "message": "Too much at once.", "temporary": True}
+    middle.faults.refuse["message.send"] = {"code": 111, "message": TOO_MUCH, "temporary": True}
     await write(page, "Patience")
     pending = page.locator('[data-state="pending"]')
-    await expect(pending).to_contain_text("Not sent yet: Too much at once.", timeout=20_000)
-    standin.faults.refuse.clear()
+    await expect(pending).to_contain_text("Not sent yet: " + TOO_MUCH, timeout=20_000)
+    middle.faults.refuse.clear()
     await expect(page.locator('[data-state="sent"]')).to_have_count(1, timeout=20_000)
-    assert len(set(sent_ids(standin))) == 1 < len(sent_ids(standin))
+    assert len(set(sent_ids(middle))) == 1 < len(sent_ids(middle))
 
 
-async def test_a_final_refusal_shows_why_and_gives_the_text_back(open_page: OpenPage, standin: Standin) -> None:
+async def test_a_final_refusal_shows_why_and_gives_the_text_back(open_page: OpenPage, clinic: Clinic) -> None:
     page = await open_page("/?as=demo-patient")
-    standin.faults.refuse["message.send"] = {"code": 403, "message": "You may not write here."}
+    await clinic.status("demo-patient", "archived")
     await write(page, "Please read this")
     failed = page.locator('[data-state="failed"]')
-    await expect(failed).to_contain_text("Not delivered. You may not write here.")
-    await expect(page.get_by_role("log")).to_contain_text("A message was not delivered. You may not write here.")
+    await expect(failed.locator(".failure")).to_have_text(NO_LONGER)
+    await expect(page.get_by_role("log").locator("p").last).to_have_text(NO_LONGER)
     await page.locator("#text").fill("and this")
     await failed.get_by_role("button", name="Edit").click()
     await expect(page.locator("#text")).to_have_value("and this\nPlease read this")
     await expect(failed).to_have_count(0)
 
 
-async def test_a_failed_message_can_be_tried_again(open_page: OpenPage, standin: Standin) -> None:
+async def test_a_failed_message_can_be_tried_again(open_page: OpenPage, middle: Middle, clinic: Clinic) -> None:
     page = await open_page("/?as=demo-patient")
-    standin.faults.refuse["message.send"] = {"code": 403, "message": "Not now."}
+    await clinic.status("demo-patient", "archived")
     await write(page, "Once more")
-    standin.faults.refuse.clear()
+    await expect(page.locator('[data-state="failed"]')).to_have_count(1)
+    await clinic.status("demo-patient", "active")
     await page.get_by_role("button", name="Try again").click()
     await expect(page.locator('[data-state="sent"] .text')).to_have_text("Once more")
-    assert len(set(sent_ids(standin))) == 1
+    assert len(set(sent_ids(middle))) == 1
 
 
 async def test_an_archived_channel_says_so_and_keeps_what_was_typed(open_page: OpenPage, clinic: Clinic) -> None:
     page = await open_page("/?as=demo-patient")
     await page.locator("#text").fill("half a thought")
-    care = clinic.channels["care"]
-    care.status = "archived"
-    clinic.append(care, {"type": "archived", "members": []})
+    await clinic.archive("care")
     await expect(page.locator("#closed-words")).to_contain_text("This conversation is closed.")
     await expect(page.locator("#composer")).to_be_hidden()
     await expect(page.locator("#kept-text")).to_have_text("half a thought")
 
 
-async def test_a_draft_stays_with_its_channel(open_page: OpenPage) -> None:
+async def test_a_draft_stays_with_its_channel(open_page: OpenPage, clinic: Clinic) -> None:
     page = await open_page(CARE)
     await expect(page.locator("#readers")).to_have_text("Visible to the patient")
     await page.locator("#text").fill("for the patient")
@@ -147,7 +146,7 @@ async def test_a_draft_stays_with_its_channel(open_page: OpenPage) -> None:
     await expect(page.locator("#readers")).to_have_text("Staff only")
     await expect(page.locator("#text")).to_have_value("")
     await page.locator("#text").fill("for colleagues")
-    await page.locator('[data-channel-id="care"]').click()
+    await page.locator(clinic.row("care")).click()
     await expect(page.locator("#text")).to_have_value("for the patient")
 
 
@@ -210,14 +209,14 @@ async def asks_before_leaving(page: Page) -> bool:
     return await page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))")
 
 
-async def test_the_page_asks_before_it_takes_unsent_text_away(open_page: OpenPage, standin: Standin) -> None:
+async def test_the_page_asks_before_it_takes_unsent_text_away(open_page: OpenPage, middle: Middle) -> None:
     page = await open_page("/?as=demo-patient")
     await expect(page.locator("#messages li.system")).to_have_count(1)
     assert not await asks_before_leaving(page)
-    standin.faults.hold.add("message.send")
+    middle.faults.hold.add("message.send")
     await write(page, "wait for me")
     assert await asks_before_leaving(page)
-    standin.release("message.send")
+    middle.release("message.send")
     await expect(page.locator('[data-state="sent"]')).to_have_count(1)
     assert not await asks_before_leaving(page)
     assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { clean, codePoints, pieces } from "../../../server/web/static/text.js";
+import { failureWords } from "../../../server/web/static/words.js";
 
 const links = (text) =>
   pieces(text)
@@ -59,4 +60,10 @@ test("cleaning trims and drops what the server refuses", () => {
 
 test("an emoji is one code point", () => {
   assert.equal(codePoints("a🌼b"), 3);
+});
+
+test("that a message was not delivered is said once", () => {
+  assert.equal(failureWords(undefined, "Not delivered."), "Not delivered.");
+  assert.equal(failureWords("There is no such channel.", "Not delivered."), "Not delivered. There is no such channel.");
+  assert.equal(failureWords("Closed. Yours was not delivered.", "Not delivered."), "Closed. Yours was not delivered.");
 });
