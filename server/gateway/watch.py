@@ -48,6 +48,7 @@ class Watch:
         self._settings = settings
         self._counters = counters
         self._people: dict[str, _Person] = {}
+        self._written: dict[Channel, None] = {}
         self._due: dict[Pair, _Due] = {}
         self._later: dict[Pair, tuple[float, bool]] = {}
         self._sender: asyncio.Task[None] | None = None
@@ -102,10 +103,17 @@ class Watch:
     # What is due
 
     def row(self, channel: Channel) -> None:
-        """Something was written there."""
-        for person, subscribed in channel.watchers.items():
-            if subscribed < len(self._people[person].listeners):
-                self._make_due((person, channel.key), everywhere=False)
+        """Something was written there. Whom that concerns is asked once per round of hints, not for each row."""
+        if channel.watchers:
+            self._written[channel] = None
+            self._wake()
+
+    def _spread(self) -> None:
+        written, self._written = self._written, {}
+        for channel in written:
+            for person, subscribed in channel.watchers.items():
+                if subscribed < len(self._people[person].listeners):
+                    self._make_due((person, channel.key), everywhere=False)
 
     def came_in(self, pairs: Sequence[Pair]) -> None:
         """People who became members lately: watch what is not yet watched, and say so."""
@@ -142,16 +150,20 @@ class Watch:
         else:
             due.everywhere |= everywhere
             due.again &= again
+        self._wake()
+
+    def _wake(self) -> None:
         if self._sender is None or self._sender.done():
             self._sender = asyncio.get_running_loop().create_task(self._send())
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
         took = 0.0
-        while self._due:
+        while self._due or self._written:
             # However much is due, fetching it takes a fifth of the time at most: the sends need the database too.
             await asyncio.sleep(max(self._settings.hint_delay, 4 * took))
             began = loop.time()
+            self._spread()
             pairs = list(self._due)[: self._settings.hint_batch]
             batch = {pair: self._due.pop(pair) for pair in pairs}
             batch = {pair: due for pair, due in batch.items() if pair[0] in self._people}
