@@ -1,0 +1,63 @@
+"""`python -m benchmarks`: measure, print the tables, and write them as Markdown."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import fan_out, machine, sends
+from benchmarks.clients import Failed
+from benchmarks.rounds import TINY, Size
+
+BENCHMARKS = {"fan-out": fan_out.run, "sends": sends.run}
+
+
+def main() -> int:
+    """Run what is asked for; the exit status."""
+    asked = _parser().parse_args()
+    size = TINY if asked.tiny else Size(rounds=asked.rounds, seconds=asked.seconds)
+    asked.write.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        asyncio.run(measure(asked.benchmarks or list(BENCHMARKS), size, asked.write))
+    except Failed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    except asyncio.CancelledError:
+        return 143
+    print(f"Written to {asked.write}")
+    return 0
+
+
+async def measure(names: list[str], size: Size, path: Path) -> None:
+    """Run the benchmarks one after the other; each table is printed, and in the file, when it is there. Raises Failed."""
+    # SIGTERM ends everything in order, as Ctrl-C does.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
+    parts = [f"Measured {time.strftime('%Y-%m-%d %H:%M %Z')} on {machine.description()}.\n"]
+    print(parts[0])
+    for name in names:
+        before = machine.load_average()
+        table = await BENCHMARKS[name](size)
+        table.remarks.append(
+            f"Load average before and after: {before}; {machine.load_average()} (this run's own included)."
+        )
+        parts.append(str(table))
+        print(parts[-1], flush=True)
+        path.write_text("\n".join(parts))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("benchmarks", nargs="*", choices=[[], *BENCHMARKS], help="which; all, if none is named")
+    parser.add_argument("--rounds", type=int, default=Size.rounds, help="how often each contestant has its turn")
+    parser.add_argument("--seconds", type=float, default=Size.seconds, help="how long a turn lasts")
+    parser.add_argument(
+        "--tiny", action="store_true", help="very small and short: shows that all works, measures nothing"
+    )
+    parser.add_argument("--write", type=Path, default=Path(".data/benchmarks.md"), help="where the tables go")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The machine: which cores there are, who is pinned to which, and how much processor time a process has taken."""
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+Cores = frozenset[int]
+NS = 1e9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which cores belong to whom. `server` is the gateway, and the references in its place, one at a time."""
+
+    server: Cores
+    postgres: Cores
+    client: Cores
+    rest: Cores
+    pinned: bool
+
+    @property
+    def threads(self) -> int:
+        """How many threads the load client gets."""
+        return min(2, len(self.client))
+
+    def __str__(self) -> str:
+        if not self.pinned:
+            return "nothing is pinned: one core for all, which makes every figure doubtful"
+        named = (
+            ("server", self.server),
+            ("Postgres", self.postgres),
+            ("load client", self.client),
+            ("rest", self.rest),
+        )
+        return ", ".join(f"{name} on {','.join(map(str, sorted(cores)))}" for name, cores in named)
+
+
+def plan(for_postgres: int) -> Plan:
+    """Who gets which cores. The server always has one to itself, if there are two; the others share what is left.
+
+    With four or more, Postgres gets `for_postgres` cores of its own, and the load client shares the last one with Redis and the
+    harness; or, with none for Postgres alone, Postgres shares that one and the load client has those between.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        only = frozenset(cores)
+        return Plan(only, only, only, only, pinned=False)
+    server, others, last = frozenset(cores[:1]), frozenset(cores[1:]), frozenset(cores[-1:])
+    if len(cores) < 4:
+        return Plan(server, others, others, others, pinned=True)
+    if for_postgres:
+        return Plan(server, frozenset(cores[1:-1][:for_postgres]), last, last, pinned=True)
+    return Plan(server, last, others - last, last, pinned=True)
+
+
+def family(pid: int) -> list[int]:
+    """A process and those below it; fewer when some end meanwhile."""
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        below = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *(each for child in below for each in family(child))]
+
+
+def pin(pid: int, cores: Cores) -> None:
+    """Keep a process, all its threads and all below it on these cores; what it starts later stays there too."""
+    for each in family(pid):
+        for task in Path(f"/proc/{each}/task").iterdir():
+            os.sched_setaffinity(int(task.name), cores)
+
+
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process and those below it have taken since they began."""
+    total = 0.0
+    for each in family(pid):
+        for task in Path(f"/proc/{each}/task").glob("*/schedstat"):
+            try:
+                total += int(task.read_text().split()[0]) / NS
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return total
+
+
+def load_average() -> str:
+    """The three numbers of `uptime`."""
+    return " ".join(f"{number:.2f}" for number in os.getloadavg())
+
+
+def description() -> str:
+    """Processor, cores, kernel and Python, in one line."""
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores ({model}), kernel {platform.release()}, Python {platform.python_version()}"
+
+
+def compiler_version(compiler: str) -> str:
+    """What the compiler calls itself."""
+    said = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    return said.splitlines()[0] if said else compiler

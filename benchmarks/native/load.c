@@ -1,0 +1,89 @@
+/* The load client: many WebSocket connections in a few threads, closed loop.
+ *
+ * load PORT SCRIPT THREADS WINDOW [raw]
+ *   WINDOW 0: every connection that has patterns keeps one command on its way; a reply ends it.
+ *   WINDOW n: the first connection keeps n broadcasts on their way; one ends when every connection has got it.
+ *   raw: no handshake, and commands go out as they stand: for the reference.
+ *
+ * Prints "ready N" when all have connected and all starts are answered. Then each line "go SECONDS" on standard input is one
+ * round, answered by one line of JSON. Ends when standard input does, or after half an hour.
+ */
+#define _GNU_SOURCE
+#include "load.h"
+#include "wire.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { MOST_UNANSWERED = 32, CONNECT_SECONDS = 150, DRAIN_SECONDS = 10, LIMIT_SECONDS = 1800 };
+
+struct load load;
+
+/* Connections whose starts are not all answered yet; those that were lost count as well. */
+static int unanswered(int upto) {
+    int waiting = 0;
+    for (int i = 0; i < upto; i++) waiting += load.all[i].answered < (unsigned)load.all[i].start_count;
+    return waiting;
+}
+
+static int connect_all(int port) {
+    double patience = now() + CONNECT_SECONDS;
+    for (int i = 0; i < load.count; i++) {
+        struct connection *c = &load.all[i];
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+        if ((c->fd = dial(port, !load.raw)) < 0) return 0;
+        epoll_ctl(load.workers[i % load.threads].epoll, EPOLL_CTL_ADD, c->fd, &event);
+        for (int n = 0; n < c->start_count; n++) say(c, c->starts[n], strlen(c->starts[n]));
+        while (unanswered(i + 1) > MOST_UNANSWERED && now() < patience) usleep(500);
+    }
+    while (unanswered(load.count) && now() < patience) usleep(1000);
+    return !unanswered(load.count);
+}
+
+static void round_of(double seconds) {
+    double before[MAX_THREADS], busiest = 0, start = now();
+    unsigned long one = 1;
+    int senders = 0;
+    for (int i = 0; i < load.count; i++) senders += load.all[i].fd >= 0 && load.all[i].pattern_count > 0;
+    for (int i = 0; i < load.threads; i++) {
+        load.workers[i].tally = (struct tally){0};
+        load.workers[i].time_count = 0;
+        before[i] = processor_time(&load.workers[i]);
+    }
+    atomic_store(&load.flying, load.window ? load.window : senders);
+    load.deadline = start + seconds;
+    for (int i = 0; i < load.threads; i++)
+        if (write(load.workers[i].wake, &one, sizeof one) < 0) exit(1);
+    while (atomic_load(&load.flying) > 0 && now() < load.deadline + DRAIN_SECONDS) usleep(1000);
+    for (int i = 0; i < load.threads; i++) {
+        double spent = processor_time(&load.workers[i]) - before[i];
+        if (spent > busiest) busiest = spent;
+    }
+    report(start, busiest);
+}
+
+int main(int argc, char **argv) {
+    char line[64];
+    double seconds;
+    if (argc < 5) return 2;
+    alarm(LIMIT_SECONDS);
+    load.threads = atoi(argv[3]);
+    load.window = atoi(argv[4]);
+    load.raw = argc > 5;
+    load.count = read_script(argv[2], &load.all);
+    if (load.count < 1 || load.threads < 1 || load.threads > MAX_THREADS || load.window < 0 || load.window > SLOTS / 2)
+        return 2;
+    start_workers();
+    if (!connect_all(atoi(argv[1]))) {
+        for (int i = 0; i < load.threads; i++) fprintf(stderr, "%s\n", load.workers[i].said);
+        fprintf(stderr, "%d of %d connections were not answered\n", unanswered(load.count), load.count);
+        return 1;
+    }
+    printf("ready %d\n", load.count);
+    fflush(stdout);
+    while (fgets(line, sizeof line, stdin))
+        if (sscanf(line, "go %lf", &seconds) == 1) round_of(seconds);
+    return 0;
+}

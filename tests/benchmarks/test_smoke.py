@@ -1,0 +1,49 @@
+"""The benchmarks run at a tiny size, so that they do not rot. What is counted must add up; no figure means anything."""
+
+import asyncio
+import shutil
+
+import pytest
+
+from benchmarks import clients, fan_out, sends
+from benchmarks.rounds import TINY
+from benchmarks.table import Table
+
+
+def samples_add_up(table: Table, gateways: int) -> None:
+    """Every contestant has had its rounds, and has done something in each; the gateway is in the table so often."""
+    assert sum(row.what.startswith("gateway") for row in table.rows) == gateways
+    for row in table.rows:
+        assert len(row.samples) == TINY.rounds
+        assert all(sample.done > 0 and sample.seconds > 0 and 0 < sample.p50 <= sample.worst for sample in row.samples)
+    assert str(table).count("|") > 7 * len(table.rows)
+
+
+async def test_fan_out_reaches_every_listener() -> None:
+    table = await fan_out.run(TINY)
+    samples_add_up(table, gateways=1)
+    assert len(table.rows) == (2 if shutil.which("cc") else 1)
+    for row in table.rows:
+        assert [sample.deliveries for sample in row.samples] == [sample.done * TINY.listeners for sample in row.samples]
+
+
+async def test_sends_are_all_in_the_database() -> None:
+    # The benchmark itself raises unless the database holds exactly what the clients count.
+    table = await sends.run(TINY)
+    samples_add_up(table, gateways=2)
+    assert len(table.rows) == 4
+    assert all(ratio > 0 for row in table.rows for ratio in row.ratios)
+
+
+async def test_without_a_compiler_there_are_rates_and_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients.shutil, "which", lambda _name: None)
+    table = await fan_out.run(TINY)
+    assert [row.what for row in table.rows] == ["gateway, whole path"]
+    assert [sample.deliveries for sample in table.rows[0].samples] == [table.rows[0].samples[0].done * TINY.listeners]
+    assert "No C compiler" in str(table)
+
+
+async def test_a_client_that_fails_is_told_of() -> None:
+    async with clients.running("nobody", ["false"], frozenset({0})) as nobody:
+        with pytest.raises(clients.Failed, match="nobody ended"):
+            await asyncio.wait_for(clients.ready(nobody), 10)
