@@ -62,12 +62,14 @@ class Client:
             raise Failed(f"{self.name} ended, with status {await self.process.wait()}")
         return said
 
-    async def go(self, seconds: float, watched: Mapping[str, int] | None = None) -> Sample:
-        """One round. Raises Failed when anything was refused, lost or left without an answer."""
+    async def go(self, seconds: float, watched: Mapping[str, int], window: int | None = None) -> Sample:
+        """One round, with another window from now on if one is given.
+
+        Raises Failed when anything was refused, lost or left without an answer.
+        """
         assert self.process.stdin is not None
-        watched = watched or {}
         before = {name: processor_seconds(pid) for name, pid in watched.items()}
-        self.process.stdin.write(f"go {seconds}\n".encode())
+        self.process.stdin.write(f"go {seconds}{'' if window is None else f' {window}'}\n".encode())
         told = json.loads(await self.line(seconds + 30))
         spent = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
         if any(told.get(bad) for bad in ("errors", "lost", "unfinished")) or not told["done"]:

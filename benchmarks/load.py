@@ -175,7 +175,9 @@ async def main(port: int, script: Path, window: int) -> None:
         sys.exit(f"{_unanswered(load)} connections were not answered: {load.said}")
     print(f"ready {len(load.all)}", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(await load.round(float(line.split()[1]))), flush=True)
+        _go, seconds, *wanted = line.split()
+        load.window = int(wanted[0]) if wanted else load.window
+        print(json.dumps(await load.round(float(seconds))), flush=True)
 
 
 def _unanswered(load: Load) -> int:

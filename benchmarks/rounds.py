@@ -29,18 +29,20 @@ class Contestant:
 
     client: Client
     watched: Mapping[str, int]
+    window: int | None = None
+    """How many broadcasts are on their way, where one client serves several contestants."""
     samples: list[Sample] = field(default_factory=list)
     done: int = 0
 
     async def warm_up(self, size: Size) -> Sample:
         """A round that does not count."""
-        sample = await self.client.go(size.warm_up, self.watched)
+        sample = await self.client.go(size.warm_up, self.watched, self.window)
         self.done += sample.done
         return sample
 
     async def turn(self, size: Size) -> None:
         """A round that counts."""
-        sample = await self.client.go(size.seconds, self.watched)
+        sample = await self.client.go(size.seconds, self.watched, self.window)
         self.done += sample.done
         self.samples.append(sample)
 

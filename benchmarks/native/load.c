@@ -6,7 +6,8 @@
  *   raw: no handshake, and commands go out as they stand: for the reference.
  *
  * Prints "ready N" when all have connected and all starts are answered. Then each line "go SECONDS" on standard input is one
- * round, answered by one line of JSON. Ends when standard input does, or after half an hour.
+ * round, answered by one line of JSON; "go SECONDS WINDOW" changes the window, from 1 up. Ends when standard input does, or
+ * after half an hour.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -83,7 +84,11 @@ int main(int argc, char **argv) {
     }
     printf("ready %d\n", load.count);
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin))
-        if (sscanf(line, "go %lf", &seconds) == 1) round_of(seconds);
+    while (fgets(line, sizeof line, stdin)) {
+        int wanted = load.window, given = sscanf(line, "go %lf %d", &seconds, &wanted);
+        if (given < 1 || (given == 2 && (!load.window || wanted < 1 || wanted > SLOTS / 2))) return 2;
+        load.window = wanted;
+        round_of(seconds);
+    }
     return 0;
 }
