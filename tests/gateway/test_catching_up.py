@@ -89,6 +89,8 @@ async def test_a_cut_in_the_middle_of_what_was_missed():
         result = (await recover(wire, 3))["subscribe"]
         assert offsets(result) == [4, 5, 6]
         assert (await wire.push("ward"))["unsubscribe"] == {"code": 2000, "reason": "removed"}
+        told = await wire.push()  # a badge of theirs no more; the fact is all they learn
+        assert (told["channel"], told["pub"]["data"]["member"]) == ("#demo-patient", False)
         await wire.nothing()
         assert (await recover(wire, 6))["error"]["code"] == 102
         assert site.counters.cuts == 1
