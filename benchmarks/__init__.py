@@ -6,7 +6,8 @@ what limits them: README.md. Shape, top row first; each imports only downwards:
     __main__                the command
     fan_out, sends          the benchmarks
     stack, clinic, script   a gateway with all it stands on; who is in it; what the connections say
-    clients, table          the processes that make the load; the figures
+    rounds, table           the turns that the contestants take; the figures
+    clients                 the processes that make the load
     machine                 cores, pinning, processor time
     load, single            programs of their own: the load client where there is no C compiler; asyncpg alone
     native/                 programs in C: the load client, and the reference "C send()"
