@@ -33,12 +33,11 @@ format: ## rewrite the code in the one style
 bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
 	$(TEST) python -m benchmarks $(BENCH)
 
-LOCK = uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header
+LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 lock: ## pin the newest versions that pyproject.toml allows; needs uv
-	$(LOCK) -o requirements.lock
-	$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(LOCK) --group embedded --no-deps -o embedded.lock
 
 clean: ## remove what was made here, but for the demo's data
