@@ -4,6 +4,9 @@ PYTHON ?= python3
 RUN = @$(PYTHON) bootstrap.py run
 TEST = @$(PYTHON) bootstrap.py test
 
+# How many tests run at the same time: as many as there are processors.
+TOGETHER ?= auto
+
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
 PURE = server/gateway/protocol.py,server/gateway/codec_json.py,server/gateway/effects.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py
 
@@ -16,7 +19,7 @@ run: ## everything on this machine, with a demo clinic; says where to click
 	$(RUN) python -m server dev
 
 test: lint ## all checks: style, types, import rules, tests, coverage. PYTEST="-k word" adds options
-	$(TEST) coverage run -m pytest $(PYTEST)
+	$(TEST) pytest -n $(TOGETHER) --cov --cov-report= $(PYTEST)
 	$(TEST) coverage report
 	$(TEST) coverage report --include=$(PURE) --fail-under=100
 
