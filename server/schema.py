@@ -36,6 +36,14 @@ union all select 'rule ' || pg_get_ruledef(r.oid) from pg_rewrite r join relatio
 order by 1
 """
 _MAY_ACT = "select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = 'warmline_app'"
+_ROLES = "select rolname from pg_roles"
+_MADE = """select kind || ' ' || name from (
+  select 1 as place, 'table' as kind, relname::text as name from pg_class
+   where relnamespace = 'public'::regnamespace and relkind = 'r'
+  union all select 2, 'index', relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'i'
+  union all select 3, 'function', proname from pg_proc where pronamespace = 'public'::regnamespace
+  union all select 4, 'trigger', tgname || ' on ' || tgrelid::regclass from pg_trigger where not tgisinternal) made
+  order by place, name"""
 _TABLES = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
 
 
@@ -58,6 +66,50 @@ async def apply(url: str) -> None:
             await connection.execute(
                 "insert into schema_state (fingerprint) values ($1)", await _fingerprint(connection)
             )
+    finally:
+        await connection.close()
+
+
+async def planned(url: str) -> list[str]:
+    """What `apply` would make, found out by making it in a transaction that is rolled back; empty when all is there.
+
+    Raises:
+        Misconfigured: the database holds something else.
+    """
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
+    try:
+        if await connection.fetchval(_TABLES):
+            await _require_match(connection)
+            return []
+        roles = {row[0] for row in await connection.fetch(_ROLES)}
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await connection.execute(SCHEMA.read_text())
+            made = [row[0] for row in await connection.fetch(_MADE)]
+            new_roles = sorted({row[0] for row in await connection.fetch(_ROLES)} - roles)
+        finally:
+            await transaction.rollback()
+        return [*(f"role {name}" for name in new_roles), *made]
+    finally:
+        await connection.close()
+
+
+async def raise_generation(url: str, dry_run: bool) -> int:
+    """Give all logs a new epoch; the generation that stood before. Needs the owner of the tables.
+
+    Raises:
+        Misconfigured: not this version's schema.
+        asyncpg.PostgresError: the login may not.
+    """
+    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
+    try:
+        await _require_match(connection)
+        async with connection.transaction():
+            generation = await connection.fetchval("select generation from log_generation for update")
+            if not dry_run:
+                await connection.execute("update log_generation set generation = generation + 1")
+        return int(generation)
     finally:
         await connection.close()
 

@@ -42,6 +42,22 @@ async def make(url: str, settings: Settings) -> None:
         await database.stop()
 
 
+async def planned(url: str) -> list[str]:
+    """What `make` would do."""
+    connection = await asyncpg.connect(url)
+    try:
+        if await connection.fetchval("select true from organizations limit 1"):
+            return ["There is an organisation already: nothing would be made."]
+    finally:
+        await connection.close()
+    return [
+        "Would make the organisation Demo Clinic with its roles, its first data key and its patient group General, and in it",
+        *(f"  team member {name} ({role})" for _, name, role in _TEAM),
+        *(f"  patient {name}" for _, name in _PATIENTS),
+        f"  the care-team channel of {_PATIENTS[0][1]} with {_TEAM[0][1]} and {_TEAM[1][1]}, and a first message in it",
+    ]
+
+
 async def _fill(database: Database, master: MasterKey) -> None:
     async with database.transaction() as tx:
         organization_id = await organizations.create(tx, master, "Demo Clinic")

@@ -1,0 +1,40 @@
+"""What commands work within: the settings, and the database that these name."""
+
+import os
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from server.errors import Misconfigured
+
+Result = TypeVar("Result")
+
+SETTINGS = "the settings in the environment (DATABASE_URL, REDIS_URL, WARMLINE_…: see server/config.py)"
+BESIDE_DEV = "Beside a running `warmline dev`, and without DATABASE_URL, it takes that one's settings."
+
+
+def database_url() -> str:
+    """DATABASE_URL; where it is not set, the settings of a running `warmline dev` are taken over."""
+    take_over_dev()
+    if url := os.environ.get("DATABASE_URL"):
+        return url
+    raise Misconfigured(
+        "DATABASE_URL: not set, and no `warmline dev` runs here. It takes postgresql://USER:PASSWORD@HOST/DATABASE"
+    )
+
+
+def take_over_dev() -> None:
+    """Where DATABASE_URL is not set and a `warmline dev` runs with this folder, act with its settings."""
+    if not os.environ.get("DATABASE_URL"):
+        from server.dev.datafolder import DataFolder
+
+        os.environ.update(DataFolder.here().running_settings())
+
+
+def with_database(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run something that needs the database. Raises Misconfigured when that cannot be used."""
+    import asyncio
+
+    from server.dev.database import explained
+
+    with explained():
+        return asyncio.run(work)
