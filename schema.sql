@@ -54,12 +54,15 @@ create table people (
   email           text not null check (email <> ''),
   status          text not null default 'active' check (status in ('active', 'archived')),
   created_at      timestamptz not null default now(),
+  signed_out_at   timestamptz,
   primary key (organization_id, id),
   unique (organization_id, id, kind),
   constraint people_typed_id check (
     (kind = 'patient' and id ~ '^pa_[0-9a-z]{20}$') or (kind = 'team_member' and id ~ '^tm_[0-9a-z]{20}$'))
 );
 comment on table people is 'Patients and team members: what both have.';
+comment on column people.signed_out_at is 'Sign-ins that began before are over, everywhere: their tokens are refused and their connections closed.';
+create index people_lately_signed_out on people (signed_out_at) where signed_out_at is not null;
 create unique index people_one_email on people (lower(email), organization_id);
 
 create table patient_groups (

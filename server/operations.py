@@ -17,7 +17,7 @@ from server.chat.shapes import when
 from server.db import Database, Transaction
 from server.errors import Invalid, NoSuchOperation
 from server.ids import Id
-from server.people import actors, patients, team
+from server.people import actors, patients, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
 
@@ -59,6 +59,9 @@ _TEAM: Final = "/api/team"
 # fmt: off
 OPERATIONS: Final = (
     Operation("me", "GET", "/api/me", Nothing, team.Me, SIGNED_IN, OWN, team.me),
+
+    Operation("sign_out", "POST", "/api/me/sign-out", Nothing, signing_out.SignedOut, SIGNED_IN, "person.sign_out", signing_out.myself),
+    Operation("person.sign_out", "POST", "/api/people/{person_id}/sign-out", signing_out.OfPerson, signing_out.SignedOut, STAFF, "person.sign_out", signing_out.somebody),
 
     Operation("patient.create", "POST", "/api/patients", patients.CreatePatient, patients.PatientShape, "patient.create", "patient.create", patients.create),
     Operation("patient.get", "GET", "/api/patients/{patient_id}", patients.GetPatient, patients.PatientShape, "patient.read", "patient.read", patients.get),

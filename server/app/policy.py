@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from server import events
 from server.app.log import ids as _ids
 from server.app.log import key
 from server.chat.channels import summaries
@@ -14,7 +15,7 @@ from server.errors import NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.ids import random_token
 from server.operations import Dispatcher
-from server.people import actors
+from server.people import actors, signing_out
 from server.people.actors import Identity
 from server.people.tokens import Verifier
 
@@ -40,16 +41,26 @@ class ChatPolicy:
         self._database = database
         self._dispatcher = dispatcher
         self._verifier = verifier
+        self._checked = time.monotonic()
 
     async def connect(self, token: str | None) -> Admission:
         """See Policy. The person is looked up, so that an archived team member's token opens nothing."""
         if not token:
-            raise Unauthorized(actors.UNKNOWN)
+            raise Unauthorized(actors.UNKNOWN)  # the protocol has it closed before
         identity, expires = await self._verifier.verify(token)
         await self._dispatcher.admit(identity)
         await self._database.keys.load(identity.organization_id)
         ttl = max(1, expires - int(time.time()))
-        return Admission(identity, key(identity.organization_id, identity.person_id), f"#{identity.person_id}", ttl)
+        person = key(identity.organization_id, identity.person_id)
+        return Admission(identity, person, f"#{identity.person_id}", ttl, began=identity.began)
+
+    async def signed_out(self) -> Sequence[tuple[str, float]]:
+        """See Policy. After a time without an answer it looks back further by as much."""
+        started = time.monotonic()
+        seconds = started - self._checked + events.LOOK_BACK_SECONDS
+        found = await signing_out.lately(self._database, seconds)
+        self._checked = started
+        return [(key(organization_id, person_id), at) for organization_id, person_id, at in found]
 
     async def watched(self, identity: Identity) -> Sequence[str]:
         """See Policy."""

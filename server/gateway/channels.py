@@ -17,6 +17,8 @@ class Listener(Protocol):
     outbox: Outbox
     codec: Codec
     person: str
+    began: float
+    """When the sign-in behind it began."""
 
     def subscribed(self, key: str) -> bool:
         """Whether it has a subscription to that channel, live or not yet."""
@@ -24,6 +26,10 @@ class Listener(Protocol):
 
     def hint(self, data: bytes) -> None:
         """Say this on the personal channel."""
+        ...
+
+    def signed_out(self) -> None:
+        """Its sign-in is over: close it for good."""
         ...
 
     def ended(self, subscription: "Subscription", code: EndCode) -> None:

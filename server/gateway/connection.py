@@ -110,9 +110,9 @@ class Connection:
 
     def _first(self, command: p.Command) -> list[Effect]:
         match command:
-            case p.Connect():
+            case p.Connect() if command.token:
                 self._phase, self._connect_id = _Phase.ADMITTING, command.id
-                return [Admit(command.token)]
+                return [Admit(command.token)]  # without a token nobody comes in: 3501, below
             case p.BadRequest():
                 self._phase = _Phase.REFUSED
                 return [_error(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]

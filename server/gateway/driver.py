@@ -32,6 +32,7 @@ class Driver:
         "_subscribing",
         "_timer",
         "_timer_at",
+        "began",
         "codec",
         "draining",
         "outbox",
@@ -50,6 +51,7 @@ class Driver:
         self.draining = False
         self.outbox = Outbox(writer, parts.flusher, parts.settings.outbox_limit, self._too_slow)
         self.person = ""
+        self.began = 0.0
         self._subscribing = Subscribing(self, self._connection, self._perform, parts)
         parts.counters.connections += 1
         self._arm()
@@ -103,6 +105,10 @@ class Driver:
         admission = self._connection.admission
         assert admission is not None
         self._say(p.Publish(admission.personal, p.Publication(data)))
+
+    def signed_out(self) -> None:
+        """See Listener."""
+        self.close(p.CloseCode.SIGNED_OUT)
 
     def ended(self, subscription: Subscription, code: p.EndCode) -> None:
         """See Listener."""
@@ -160,7 +166,7 @@ class Driver:
             log.exception("a connection could not be admitted")
             return connection.refused(Unavailable("Connecting failed. Try again."), self._loop.time())
         if not self._over:
-            self.person = admission.person
+            self.person, self.began = admission.person, admission.began
             self._parts.watch.joined(self, keys)
         return connection.admitted(admission, self._loop.time())
 
@@ -193,6 +199,7 @@ class Driver:
             self._perform(self._connection.renewal_refused(renew.id, Unavailable("Refreshing failed. Try again.")))
         else:
             self._perform(self._connection.renewed(renew.id, admission, self._loop.time()))
+            self.began = admission.began
 
     # Time
 

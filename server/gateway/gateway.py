@@ -59,7 +59,9 @@ class Gateway:
         self._watch = Watch(policy, self._people, self._channels, self.settings, self.counters)
         self._hub.on_row = self._watch.row
         self._hub.on_change = self._watch.changed
-        self._tops = Tops(source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters)
+        self._tops = Tops(
+            policy, source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters
+        )
         self._parts = Parts(
             policy, self._hub, self._channels, self._reads, self._watch, Flusher(), self.settings, self.counters
         )
@@ -106,7 +108,9 @@ class Gateway:
                 self._hub.receive(channel, payload)
                 return
             person = self._people.key(topic)
-            if person is not None:
+            if person is not None and not payload:
+                self._tops.wake()
+            elif person is not None:
                 self._watch.called(person, payload.decode())
         except Exception:
             self.counters.malformed += 1

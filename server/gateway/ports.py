@@ -21,7 +21,9 @@ class Admission:
 
     `identity` is opaque to the gateway and handed back with every call. `person` is the person key: hints for it reach all
     connections of the person. `personal` is the wire name of the personal channel. `ttl` is in seconds until the token
-    expires (0: never). `info` is JSON that goes into the connect reply's data, or None.
+    expires (0: never). `info` is JSON that goes into the connect reply's data, or None. `began` is when the sign-in behind it
+    began, on the clock of Policy.signed_out. `idle` is how many seconds the connection may go without its person doing
+    anything (0: any time): every rpc counts, but for the methods in `passive`.
     """
 
     identity: Any
@@ -29,6 +31,9 @@ class Admission:
     personal: str
     ttl: int
     info: bytes | None = None
+    began: float = 0.0
+    idle: float = 0.0
+    passive: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,11 @@ class Policy(Protocol):
         """Judge a connection token. Raises TokenExpired (→ 109), Unauthorized (→ close 3500), Unavailable (→ 100)."""
         ...
 
+    async def signed_out(self) -> Sequence[tuple[str, float]]:
+        """Who was signed out lately, and when: (person key, time); one statement. Connections of sign-ins that began before
+        are closed. Looks further back than any transaction can last."""
+        ...
+
     async def watched(self, identity: Any) -> Sequence[str]:
         """The keys of all channels this person is in: the gateway listens to them for hints."""
         ...
@@ -125,7 +135,8 @@ class Log(Protocol):
         ...
 
     def person_topic(self, person: str) -> str:
-        """The Redis topic of a person key. Its messages are channel keys, in UTF-8: "look at this channel again"."""
+        """The Redis topic of a person key. Its messages are channel keys, in UTF-8: "look at this channel again";
+        an empty one says: look at once who was signed out."""
         ...
 
     def decode(self, key: str, payload: bytes) -> LogRow:

@@ -36,6 +36,7 @@ class CloseCode(IntEnum):
     INVALID_TOKEN = 3500
     BAD_REQUEST = 3501
     STALE = 3502
+    SIGNED_OUT = 3503
     NOT_AVAILABLE = 3508
 
     @property
@@ -53,6 +54,7 @@ _REASONS = {
     CloseCode.INVALID_TOKEN: "invalid token",
     CloseCode.BAD_REQUEST: "bad request",
     CloseCode.STALE: "stale",
+    CloseCode.SIGNED_OUT: "signed out",
     CloseCode.NOT_AVAILABLE: "not available",
 }
 

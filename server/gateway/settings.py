@@ -93,5 +93,7 @@ class Counters:
     """Subscriptions ended with 2500: a new epoch, or too far behind."""
     hints: int = 0
     aborted_readers: int = 0
+    signed_out: int = 0
+    """Connections closed because their sign-in was ended."""
     commands: int = 0
     bad_frames: int = 0

@@ -1,6 +1,7 @@
 """The tops check: once a second, ask the log what was written lately, and repair what the doorbell lost.
 
-One query, however many channels there are. It also finds people who came in, and a new epoch.
+One query, however many channels there are. It also finds people who came in, and a new epoch; and before it, with one more
+query, who was signed out.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import logging
 
 from server.gateway.channels import Channels
 from server.gateway.hub import Hub
-from server.gateway.ports import Log
+from server.gateway.ports import Log, Policy
 from server.gateway.settings import Counters
 from server.gateway.watch import Watch
 
@@ -19,8 +20,16 @@ class Tops:
     """The loop around it."""
 
     def __init__(
-        self, source: Log, channels: Channels, hub: Hub, watch: Watch, interval: float, counters: Counters
+        self,
+        policy: Policy,
+        source: Log,
+        channels: Channels,
+        hub: Hub,
+        watch: Watch,
+        interval: float,
+        counters: Counters,
     ) -> None:
+        self._policy = policy
         self._log = source
         self._channels = channels
         self._hub = hub
@@ -47,6 +56,7 @@ class Tops:
 
     async def check(self) -> None:
         """Once."""
+        self._watch.signed_out(await self._policy.signed_out())
         tops, came_in = await self._log.lately()
         if self._log.epoch != self._hub.epoch:
             known, self._hub.epoch = self._hub.epoch, self._log.epoch

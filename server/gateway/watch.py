@@ -82,6 +82,15 @@ class Watch:
             del self._people[listener.person]
             self._topics.close(listener.person)
 
+    def signed_out(self, people: Sequence[tuple[str, float]]) -> None:
+        """Close the connections of sign-ins that began before their person was signed out; said again, nothing happens."""
+        for name, at in people:
+            person = self._people.get(name)
+            for listener in list(person.listeners) if person is not None else ():
+                if listener.began < at:
+                    listener.signed_out()
+                    self._counters.signed_out += 1
+
     def changed(self, subscription: Subscription, change: int) -> None:
         """A subscription began (1) or ended (-1): its connection needs no hints about the channel any more, or again."""
         watchers, person = subscription.channel.watchers, subscription.listener.person

@@ -1,6 +1,7 @@
 """Who asks, and what they may do: read afresh for every operation, so that a change counts at once."""
 
 from dataclasses import dataclass, field
+from math import inf
 
 from server.db import Transaction
 from server.errors import Forbidden, Unauthorized
@@ -13,10 +14,15 @@ UNKNOWN = "You are not signed in here. Sign in again."
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a token names: one person of one organisation. Nothing yet about what they may do."""
+    """Who a token names: one person of one organisation. Nothing yet about what they may do.
+
+    `began` is when the sign-in behind the token began, in Unix seconds; infinite where no sign-in is behind it (a worker,
+    the command line), which therefore nobody can end.
+    """
 
     organization_id: OrganizationId
     person_id: PersonId
+    began: float = field(default=inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,11 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
     """The person behind an identity, as they are now.
 
     Raises:
-        Unauthorized: no such person, or an archived team member.
+        Unauthorized: no such person, an archived team member, or one who was signed out after this sign-in began.
     """
     rows = await tx.rows(
-        """select p.kind, p.status, coalesce(r.permissions || t.extra_permissions, '{}') as permissions
+        """select p.kind, p.status, extract(epoch from p.signed_out_at)::float8 as signed_out,
+                  coalesce(r.permissions || t.extra_permissions, '{}') as permissions
              from people p
              left join team_members t on (t.organization_id, t.id) = (p.organization_id, p.id)
              left join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
@@ -61,5 +68,7 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
         identity.person_id,
     )
     if not rows or (rows[0]["kind"] == "team_member" and rows[0]["status"] != "active"):
+        raise Unauthorized(UNKNOWN)
+    if identity.began < (rows[0]["signed_out"] or 0):
         raise Unauthorized(UNKNOWN)
     return Actor(identity.organization_id, identity.person_id, rows[0]["kind"], frozenset(rows[0]["permissions"]))

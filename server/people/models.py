@@ -50,6 +50,7 @@ class Person(SQLModel, table=True):
     email: str = Field(sa_type=Text)
     status: str = Field(sa_type=Text, default="active")
     created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+    signed_out_at: datetime | None = Field(sa_type=_WHEN, default=None)
 
 
 class PatientGroup(SQLModel, table=True):

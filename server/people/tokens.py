@@ -43,6 +43,7 @@ class KeyedVerifier:
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             sub={"essential": True},
+            iat={"essential": True},
             exp={"essential": True},
         )
 
@@ -65,7 +66,8 @@ class KeyedVerifier:
             # A subscription token is not a connection token, whoever signed it (protocol.md §2).
             if "channel" in claims or not all(_is_name(claims.get(name)) for name in ("sub", "org")):
                 raise Unauthorized(UNKNOWN)
-            return Identity(OrganizationId(claims["org"]), PersonId(claims["sub"])), int(claims["exp"])
+            began = float(claims["auth_time"] if "auth_time" in claims else claims["iat"])
+            return Identity(OrganizationId(claims["org"]), PersonId(claims["sub"]), began), int(claims["exp"])
         except ExpiredTokenError:
             raise TokenExpired("Your sign-in has expired. Sign in again.") from None
         except (JoseError, ValueError, TypeError, KeyError):
@@ -88,13 +90,13 @@ class DevIssuer:
 
     def issue(self, identity: Identity, seconds: int = DEV_TOKEN_SECONDS) -> str:
         """A token for a person, good for so many seconds."""
-        issued = int(time.time())
+        issued = time.time()  # to the fraction: who signs out and in again within a second is in again
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": str(identity.person_id),
             "org": str(identity.organization_id),
             "iat": issued,
-            "exp": issued + seconds,
+            "exp": int(issued) + seconds,
         }
         return jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key)

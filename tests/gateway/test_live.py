@@ -56,7 +56,7 @@ async def test_connect_and_subscribes_in_one_frame():
         assert (world.calls["subscribe"], world.calls["since"]) == (1, 1)
 
 
-@pytest.mark.parametrize(("token", "code"), [("expired", 109), (None, 3500), ("forged", 3500)])
+@pytest.mark.parametrize(("token", "code"), [("expired", 109), (None, 3501), ("", 3501), ("forged", 3500)])
 async def test_tokens(token: str | None, code: int):
     async with serving(World()) as site, site.client() as wire:
         await wire.say({"id": 1, "connect": {"token": token}}, {"id": 2, "rpc": {"method": "echo"}})
@@ -64,7 +64,7 @@ async def test_tokens(token: str | None, code: int):
             assert (await wire.reply(1))["error"] == {"code": 109, "message": "The token has expired."}
             await wire.nothing()
         else:
-            assert await wire.closed() == (3500, "invalid token")
+            assert await wire.closed() == (code, "invalid token" if token else "bad request")
 
 
 @pytest.mark.parametrize("failing", ["connect", "watched", "connect!"])

@@ -82,6 +82,11 @@ class World:
         self.trimmed = 0
         self.gate = asyncio.Event()
         self.seen_rpc: list[str] = []
+        self.out: list[tuple[str, float]] = []
+        """Who was signed out, and when."""
+        self.began = 0.0
+        self.refusing: WarmlineError | None = None
+        """What every token is refused with."""
 
     # Writing
 
@@ -151,8 +156,14 @@ class World:
             raise TokenExpired("The token has expired.")
         if not token or token.startswith("forged"):
             raise Unauthorized("Sign in.")
+        if self.refusing is not None:
+            raise self.refusing
         person, _, ttl = token.partition(":")
-        return Admission(person, person, f"#{person}", int(ttl or self.ttl), b'{"hello":true}')
+        return Admission(person, person, f"#{person}", int(ttl or self.ttl), b'{"hello":true}', self.began)
+
+    async def signed_out(self) -> Sequence[tuple[str, float]]:
+        await self._call("signed_out")
+        return list(self.out)
 
     async def watched(self, identity: Any) -> Sequence[str]:
         await self._call("watched")

@@ -52,7 +52,7 @@ class Issuer:
             "aud": AUDIENCE,
             "sub": str(identity.person_id),
             "org": str(identity.organization_id),
-            "iat": int(time.time()),
+            "iat": time.time(),
             "exp": int(time.time()) + 300,
         }
         return {name: value for name, value in (good | changes).items() if value is not None}

@@ -68,7 +68,7 @@ export function connectionWords({ phase, code, message }, unsent, metBefore) {
 
 function stoppedWords(code, message, unsent) {
   const kept = unsent > 0 ? " Your unsent messages are still here." : "";
-  if (code === 3500) return `You have been signed out.${kept}`;
+  if (code === 3500 || code === 3503) return `You have been signed out.${kept}`;
   if (code === 401) return `${message}${kept}`; // sign-in's own words
   return `The server has ended this connection${message ? ` (${message})` : ""}.${kept}`;
 }
