@@ -3,7 +3,7 @@
 One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
-    0  errors ids config                     nothing of ours
+    0  errors ids config; above them faults, logs, metrics, watching
     1  bus crypto schema; db above crypto     0
     2  events audit locks                    0–1, never each other
     3  people                                0–2

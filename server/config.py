@@ -46,6 +46,13 @@ class Settings(BaseSettings):
     """Origins whose pages may open a WebSocket, comma-separated, scheme and port included; matched exactly."""
     pool_size: int = Field(8, ge=1, le=200, validation_alias="WARMLINE_POOL_SIZE")
     """Database connections per process for operations; reads of the log and sends have a few of their own."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="WARMLINE_LOG_LEVEL")
+    """From which level on our own records are logged; of other libraries only warnings and errors ever are."""
+    metrics_port: int | None = Field(None, ge=1, le=65535, validation_alias="WARMLINE_METRICS_PORT")
+    """The operators' port: /metrics, /health/live and /health/ready of this process, unencrypted and open to whoever reaches
+    it, so it is a port of its own, for the inside only. Each process of a machine takes another one; unset: none is opened."""
+    metrics_host: str = Field("127.0.0.1", validation_alias="WARMLINE_METRICS_HOST")
+    """The address that the operators' port listens on; an inner one, if Prometheus asks from elsewhere."""
 
     @field_validator("allowed_origins", mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from server.ids import Id
 from server.people import actors, patients, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
+from server.watching import watched
 
 SIGNED_IN: Final = "signed in"
 """Permission: whoever is signed in; the verb finds only what is theirs (membership is access)."""
@@ -112,6 +113,12 @@ class Dispatcher:
         operation = BY_NAME.get(name)
         if operation is None:
             raise NoSuchOperation(f"There is no operation {name!r:.60}.")
+        with watched(operation.name):
+            return await self._run(operation, identity, data, request_id)
+
+    async def _run(
+        self, operation: Operation, identity: Identity, data: bytes | dict[str, Any], request_id: str | None
+    ) -> bytes:
         if operation.verb is None:
             return (await self._send(identity, parse(messages.SendMessage, data))).model_dump_json().encode()
         async with self._database.transaction() as tx:

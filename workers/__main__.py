@@ -1,11 +1,10 @@
 """`python -m workers` (`warmline work`): one worker, until SIGTERM or SIGINT."""
 
 import asyncio
-import logging
 import signal
 import sys
 
-from server import config, schema
+from server import config, logs, schema
 from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
@@ -19,6 +18,7 @@ SWEEPS = (Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),)
 async def work(settings: Settings) -> None:
     """Run the sweeps until a signal comes; the one in progress is finished."""
     stopped = asyncio.Event()
+    logs.watch_loop(asyncio.get_running_loop())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await schema.check(settings.database_url)
@@ -32,9 +32,10 @@ async def work(settings: Settings) -> None:
 
 def main() -> int:
     """Run a worker; 2 when the settings or the database do not allow it."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        asyncio.run(work(config.load()))
+        settings = config.load()
+        logs.configure(readable=settings.profile == "dev", level=settings.log_level)
+        asyncio.run(work(settings))
     except Misconfigured as wrong:
         print(wrong, file=sys.stderr)
         return 2

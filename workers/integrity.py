@@ -7,6 +7,7 @@ unless something is broken: schema.sql forbids it. An operator wants to hear of 
 
 import logging
 
+from server import metrics
 from server.db import Transaction
 
 log = logging.getLogger(__name__)
@@ -40,4 +41,5 @@ select distinct 'patient without a team', m.organization_id, m.channel_id
 async def sweep(tx: Transaction) -> None:
     """Look, and log an error for each promise found broken; ids only."""
     for row in await tx.rows(BROKEN):
+        metrics.INTEGRITY_FAULTS.labels(row["what"]).inc()
         log.error("integrity: %s: channel %s of %s", row["what"], row["channel_id"], row["organization_id"])

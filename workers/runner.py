@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from server import metrics
 from server.db import Database, Transaction
 from server.errors import WarmlineError
 
@@ -31,10 +32,15 @@ async def run(database: Database, sweeps: Sequence[Sweep], stopped: asyncio.Even
 async def _repeat(database: Database, sweep: Sweep, stopped: asyncio.Event) -> None:
     while not stopped.is_set():
         try:
-            await once(database, sweep)
+            ran = await once(database, sweep)
+            metrics.SWEEPS.labels(sweep.name, "ran" if ran else "elsewhere").inc()
+            if ran:
+                metrics.SWEPT.labels(sweep.name).set_to_current_time()
         except WarmlineError as error:
+            metrics.SWEEPS.labels(sweep.name, "failed").inc()
             log.warning("sweep %s: %s", sweep.name, error.message)
         except Exception:
+            metrics.SWEEPS.labels(sweep.name, "failed").inc()
             log.exception("sweep %s failed", sweep.name)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), sweep.every)

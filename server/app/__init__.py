@@ -1,11 +1,12 @@
 """The composition root: settings become connections, those a gateway and routes, and all of it one ASGI application."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 
-from server import schema
+from server import logs, schema
 from server.api import routes
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
@@ -50,6 +51,7 @@ class Application:
 
     async def start(self) -> None:
         """Check the database, connect, and begin to listen. Raises Misconfigured."""
+        logs.watch_loop(asyncio.get_running_loop())
         await schema.check(self.settings.database_url)
         await self.database.start()
         await self.log.lately()

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import Iterator
 
 import uvicorn
 
-from server import schema
+from server import logs, schema
 from server.app import Application
 from server.config import Settings
 from server.gateway.settings import SEND_BUFFER
@@ -45,8 +44,7 @@ def serve(settings: Settings) -> None:
     Raises:
         Misconfigured: the settings, the database or the port do not allow it.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # a line per connection is no news
+    logs.configure(readable=settings.profile == "dev", level=settings.log_level)
     asyncio.run(schema.check(settings.database_url))
     application = Application(settings)
     config = uvicorn.Config(

@@ -7,14 +7,15 @@ connection, so that it stalls nobody.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
 import asyncpg
 
-from server import events
+from server import events, metrics
 from server.chat import bodies
 from server.chat.append import CALL
 from server.chat.policy import REFUSALS
@@ -139,7 +140,9 @@ class Batcher:
         lane.sends.append(send)
         if not lane.queued:
             self._queue(lane_key, lane)
-        return await send.done
+        answer = await send.done
+        metrics.SEND_SECONDS.observe(loop.time() - send.since)
+        return answer
 
     def _queue(self, lane_key: tuple[str, str], lane: _Lane) -> None:
         lane.queued = True
@@ -191,8 +194,13 @@ class Batcher:
             [send.reply_to for send in batch], [send.key_id for send in batch], [send.ciphertext for send in batch],
             ["all"] * len(batch), none, none,
         )  # fmt: skip
+        began = perf_counter()
         rows = await self._database.writes.fetch(CALL, *columns)
         self.batches += 1
+        metrics.FLUSH_SECONDS.observe(perf_counter() - began)
+        metrics.BATCH_SENDS.observe(len(batch))
+        for outcome, count in Counter(row["outcome"] for row in rows).items():
+            (metrics.SENDS_HELD if outcome == "busy" else metrics.SENDS.labels(outcome)).inc(count)
         written = []
         for row in rows:
             send = batch[row["item"] - 1]
@@ -243,6 +251,7 @@ class Batcher:
     def _failed(self, batch: list[_Send], error: Exception) -> None:
         """The statement failed as a whole: nobody can tell what was committed, and the same client_id finds out."""
         log.error("a batch of %d sends failed: %s", len(batch), type(error).__name__)
+        metrics.SENDS.labels("failed").inc(len(batch))
         known = translated(error)
         for send in batch:
             _fail(
