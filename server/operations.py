@@ -51,6 +51,12 @@ class Operation:
     audits: str
     verb: Verb | None
 
+    @property
+    def summary(self) -> str:
+        """What it does, in one line: the first of its verb's docstring, without what the verb raises."""
+        told = (self.verb.__doc__ if self.verb else self.params.__doc__) or self.name
+        return told.strip().splitlines()[0].partition(" Raises ")[0]
+
 
 _MESSAGES: Final = "/api/channels/{channel_id}/messages"
 _MEMBERS: Final = "/api/channels/{channel_id}/members"

@@ -1,4 +1,4 @@
-"""HTTP read off the operations: one route each, a bearer token in, JSON out, and OpenAPI 3.1 of the same table."""
+"""HTTP read off the operations: one route each, a bearer token in, JSON out."""
 
 import json
 import logging
@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from server.api.openapi import document
 from server.errors import Invalid, Unauthorized, WarmlineError
 from server.ids import random_token
 from server.operations import OPERATIONS, Dispatcher, Operation
@@ -24,12 +23,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 def routes(dispatcher: Dispatcher, verifier: Verifier) -> list[BaseRoute]:
     """A route per operation, and the document that describes them."""
-    described = json.dumps(document(OPERATIONS)).encode()
-
-    async def openapi(_request: Request) -> Response:
-        return Response(described, media_type="application/json")
-
-    found: list[BaseRoute] = [Route("/api/openapi.json", openapi)]
+    found: list[BaseRoute] = []
     for operation in OPERATIONS:
         found.append(Route(operation.path, _endpoint(operation, dispatcher, verifier), methods=[operation.method]))
     return found

@@ -57,7 +57,7 @@ def _describe(operation: Operation, result: dict[str, Any], definitions: dict[st
     in_body = operation.method in ("POST", "PUT")
     described: dict[str, Any] = {
         "operationId": operation.name,
-        "summary": (operation.params.__doc__ or "").strip().splitlines()[0],
+        "summary": operation.summary,
         "x-permission": operation.permission,
         "x-audit": operation.audits,
         "parameters": [

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
     "X-Content-Type-Options": "nosniff",
@@ -33,13 +33,13 @@ def routes() -> list[BaseRoute]:
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(_request: Request) -> Response:
-        return FileResponse(WEB / name, headers=_HEADERS)
+        return FileResponse(WEB / name, headers=HEADERS)
 
     return page
 
 
 def _guarded(files: StaticFiles) -> ASGIApp:
-    extra = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+    extra = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:

@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 
 from server import logs, schema
 from server.api import routes
+from server.app import asyncapi
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
 from server.bus import Bus
@@ -17,7 +18,7 @@ from server.crypto import MasterKey
 from server.db import Database
 from server.gateway.gateway import Gateway
 from server.gateway.settings import GatewaySettings
-from server.operations import Dispatcher
+from server.operations import OPERATIONS, Dispatcher
 from server.people.tokens import KeyedVerifier
 
 
@@ -37,7 +38,10 @@ class Application:
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier)
         self.gateway = Gateway(policy, self.log, self.bus, GatewaySettings(origins=settings.origins))
         self.asgi = Starlette(
-            routes=[*routes(self.dispatcher, self.verifier, self.database, settings), self.gateway.route],
+            routes=[
+                *routes(self.dispatcher, self.verifier, self.database, settings, asyncapi.document(OPERATIONS)),
+                self.gateway.route,
+            ],
             lifespan=self._lifespan,
         )
 

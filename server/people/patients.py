@@ -88,7 +88,7 @@ async def insert(tx: Transaction, organization_id: OrganizationId, params: Creat
 
 
 async def create(tx: Transaction, actor: Actor, params: CreatePatient) -> PatientShape:
-    """A new patient; see insert for what is refused."""
+    """A new patient, in the default patient group unless another is named."""
     person_id = await insert(tx, actor.organization_id, params)
     return await get(tx, actor, GetPatient(patient_id=person_id))
 

@@ -32,7 +32,7 @@ async def test_a_demo_person_gets_a_token_that_works(front: Front, clinic: Clini
 async def test_in_production_there_is_no_such_route(front: Front, clinic: Clinic) -> None:
     settings = front.issuer.settings("postgresql://nowhere", profile="production", dev_key_file=None)
     dispatcher = Dispatcher(clinic.database, clinic.batcher)
-    served = Starlette(routes=routes(dispatcher, KeyedVerifier.read(settings), clinic.database, settings)).routes
+    served = Starlette(routes=routes(dispatcher, KeyedVerifier.read(settings), clinic.database, settings, {})).routes
     paths = [route.path for route in served if isinstance(route, Route)]
     assert "/api/me" in paths
     assert [path for path in paths if path.startswith("/dev")] == []

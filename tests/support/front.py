@@ -7,7 +7,8 @@ import httpx
 from starlette.applications import Starlette
 
 from server.api import routes
-from server.operations import BY_NAME, Dispatcher
+from server.app import asyncapi
+from server.operations import BY_NAME, OPERATIONS, Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.issuer import Issuer
@@ -19,7 +20,8 @@ class Front:
     def __init__(self, clinic: Clinic, issuer: Issuer, database_url: str) -> None:
         settings = issuer.settings(database_url)
         dispatcher = Dispatcher(clinic.database, clinic.batcher)
-        app = Starlette(routes=routes(dispatcher, KeyedVerifier.read(settings), clinic.database, settings))
+        described = asyncapi.document(OPERATIONS)
+        app = Starlette(routes=routes(dispatcher, KeyedVerifier.read(settings), clinic.database, settings, described))
         self.clinic = clinic
         self.issuer = issuer
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://clinic.invalid")
