@@ -8,9 +8,18 @@
 -- fits by a prefix: the planner then cannot choose badly while a table is young and has no statistics.
 -- An event's place in its channel's log is called offset everywhere; the column is log_offset because SQL has taken the word.
 
-do $$ begin
-  create role warmline_app nologin;
-exception when duplicate_object or unique_violation then null;   -- roles are shared by every database of the server
+-- Three roles: warmline_app is what gateways and workers act as; warmline_sealer chains the access log (workers alone);
+-- warmline_auditor reads it. Nobody but an operator gives them to a login. Roles are shared by every database of the server.
+do $$
+declare
+  wanted text;
+begin
+  foreach wanted in array array['warmline_app', 'warmline_sealer', 'warmline_auditor'] loop
+    begin
+      execute format('create role %I nologin', wanted);
+    exception when duplicate_object or unique_violation then null;
+    end;
+  end loop;
 end $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -413,16 +422,69 @@ create table audit_entries (
   at              timestamptz not null default clock_timestamp(),
   actor_id        text,
   operation       text not null,
+  outcome         text not null default 'done' check (outcome in ('done', 'refused')),
   patient_id      text,
   channel_id      text,
   facts           jsonb not null default '{}',
   request_id      text not null,
-  primary key (organization_id, id),
+  primary key (id, organization_id),
   foreign key (organization_id, actor_id) references people (organization_id, id),
   foreign key (organization_id, patient_id) references patients (organization_id, id),
   foreign key (organization_id, channel_id) references channels (organization_id, id)
 );
-comment on table audit_entries is 'Inserted in the transaction of the access it records, by a role that can do nothing else here. A send is not in it: its event is its record.';
+comment on table audit_entries is 'Inserted in the transaction of the access it records (a refusal''s in one of its own), by a role that can do nothing else here. A send is not in it: its event is its record.';
+create index audit_entries_of_a_patient on audit_entries (patient_id, id) where patient_id is not null;
+create index audit_entries_of_a_channel on audit_entries (channel_id, id) where channel_id is not null;
+create index audit_entries_of_an_organization on audit_entries (organization_id, id);
+
+create function take_transaction_id() returns trigger language plpgsql as $$
+begin
+  perform pg_current_xact_id();
+  return null;
+end $$;
+comment on function take_transaction_id is 'Gives the transaction its id before the first entry draws its own: whoever sees an entry knows that every lower id belongs to a transaction that the next snapshot knows. The sealer rests on it.';
+create trigger audit_entries_take_transaction_id before insert on audit_entries
+  for each statement execute function take_transaction_id();
+
+create table audit_seals (
+  organization_id text not null references organizations,
+  sequence        bigint not null check (sequence >= 1),
+  entry_id        bigint not null,
+  hash            text not null check (hash ~ '^[0-9a-f]{64}$'),
+  sealed_at       timestamptz not null,
+  more            boolean not null,
+  primary key (organization_id, sequence),
+  unique (entry_id, organization_id),
+  foreign key (organization_id, entry_id) references audit_entries (organization_id, id)
+);
+comment on table audit_seals is 'The chain over the access log, one per organisation: each seal holds the hash of the seal before it and of its entry (server/sealing/chain.py). In the order in which entries were seen committed.';
+comment on column audit_seals.more is 'The round that made this seal left committed entries for the next one; so the next one may be sealed late without being backdated.';
+
+create table audit_heads (
+  organization_id text not null,
+  sequence        bigint not null,
+  hash            text not null,
+  signed_at       timestamptz not null,
+  key_id          text not null,
+  signature       text not null,
+  primary key (organization_id, sequence, key_id),
+  foreign key (organization_id, sequence) references audit_seals (organization_id, sequence)
+);
+comment on table audit_heads is 'Signed ends of the chain. Copies belong outside the database: they show that the log was cut or written anew.';
+
+create table audit_signing_keys (
+  key_id     text primary key,
+  public_key text not null,
+  since      timestamptz not null default clock_timestamp()
+);
+comment on table audit_signing_keys is 'The public keys that heads were signed with. For convenience: what is to be trusted is kept outside the database.';
+
+create table audit_mark (
+  one_row  boolean primary key default true check (one_row),
+  entry_id bigint not null default 0
+);
+comment on table audit_mark is 'Every entry up to this id is sealed, and none can turn up any more: so the sealer looks beyond it only.';
+insert into audit_mark default values;
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- What the application may do. The owner of these tables does the rest: schema, keys'' removal, reading the access log.
@@ -440,3 +502,10 @@ grant select, insert, update on organizations, roles, organization_keys, people,
 grant select, insert on message_revisions, events to warmline_app;
 grant select on log_generation, schema_state to warmline_app;
 grant insert on audit_entries to warmline_app;
+
+-- Who chains the access log reads it and adds seals and heads; who audits reads. The application can do neither.
+grant usage on schema public to warmline_sealer, warmline_auditor;
+grant select on audit_entries, audit_seals, audit_heads, audit_signing_keys, audit_mark to warmline_sealer, warmline_auditor;
+grant select on organizations to warmline_sealer, warmline_auditor;
+grant insert on audit_seals, audit_heads, audit_signing_keys to warmline_sealer;
+grant update (entry_id) on audit_mark to warmline_sealer;

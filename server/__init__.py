@@ -5,7 +5,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
 
     0  errors ids config; above them faults, logs, metrics, watching
     1  bus crypto schema; db above crypto     0
-    2  events audit locks                    0–1, never each other
+    2  events audit locks sealing            0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
     7  operations                            0–4
@@ -15,5 +15,5 @@ applies. Modules stand in rows and import only downwards; the import contracts i
        cli, dev                              on top of it; workers stand beside and import 0–4
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
-gateway.effects, gateway.connection, gateway.recovery, chat.policy.
+gateway.effects, gateway.connection, gateway.recovery, chat.policy, sealing.chain, sealing.heads.
 """

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """`dev` adds the development issuer, and refuses to leave loopback."""
     master_key_file: Path = Field(validation_alias="WARMLINE_MASTER_KEY_FILE")
     """32 random bytes in base64: wraps the organisations' keys. Back it up apart from the database."""
+    audit_key_file: Path | None = Field(None, validation_alias="WARMLINE_AUDIT_KEY_FILE")
+    """Workers only: the Ed25519 key (PEM) that the ends of the access log are signed with; `warmline audit key make FILE`.
+    Required in profile production. Keep it where whoever owns the database cannot read it."""
     token_issuer: str = Field(validation_alias="WARMLINE_TOKEN_ISSUER")
     """The `iss` that tokens must carry."""
     token_audience: str = Field("warmline", validation_alias="WARMLINE_TOKEN_AUDIENCE")

@@ -16,12 +16,16 @@ SCHEMA = Path(__file__).resolve().parent.parent / "schema.sql"
 CATALOG = """
 with relations as (select * from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f'))
 select concat_ws(' ', 'relation', c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
-                 (select string_agg(p, ',' order by p) from unnest(array['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
-                   where has_table_privilege('warmline_app', c.oid, p))) from relations c
+                 (select string_agg(r || ' ' || p, ',' order by r, p)
+                    from unnest(array['warmline_app', 'warmline_sealer', 'warmline_auditor']) r,
+                         unnest(array['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+                   where has_table_privilege(r, c.oid, p))) from relations c
 union all select concat_ws(' ', 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
                  a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid),
-                 (select string_agg(p, ',' order by p) from unnest(array['SELECT', 'INSERT', 'UPDATE']) p
-                   where has_column_privilege('warmline_app', c.oid, a.attnum, p)))
+                 (select string_agg(r || ' ' || p, ',' order by r, p)
+                    from unnest(array['warmline_app', 'warmline_sealer', 'warmline_auditor']) r,
+                         unnest(array['SELECT', 'INSERT', 'UPDATE']) p
+                   where has_column_privilege(r, c.oid, a.attnum, p)))
   from pg_attribute a join relations c on c.oid = a.attrelid
   left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum where a.attnum > 0 and not a.attisdropped
 union all select 'index ' || pg_get_indexdef(i.indexrelid) from pg_index i join relations c on c.oid = i.indrelid
@@ -35,7 +39,7 @@ union all select concat_ws(' ', 'trigger', c.relname, t.tgenabled,
 union all select 'rule ' || pg_get_ruledef(r.oid) from pg_rewrite r join relations c on c.oid = r.ev_class
 order by 1
 """
-_MAY_ACT = "select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = 'warmline_app'"
+_MAY_ACT = "select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = $1"
 _ROLES = "select rolname from pg_roles"
 _MADE = """select kind || ' ' || name from (
   select 1 as place, 'table' as kind, relname::text as name from pg_class
@@ -124,11 +128,17 @@ async def check(url: str) -> None:
     try:
         await _require_durable(connection)
         # First the role, without which the rest cannot be read; before any `schema apply` there is none.
-        if await connection.fetchval(_MAY_ACT) is False:
-            raise Misconfigured(
-                "DATABASE_URL: this login may not act as warmline_app. Run: grant warmline_app to <login>"
-            )
+        await _require_role(connection, "warmline_app")
         await _require_match(connection)
+    finally:
+        await connection.close()
+
+
+async def require_role(url: str, role: str) -> None:
+    """Refuse a login that may not act as this role. Raises Misconfigured with the fix."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await _require_role(connection, role)
     finally:
         await connection.close()
 
@@ -165,6 +175,11 @@ async def _require_durable(connection: asyncpg.Connection) -> None:
             raise Misconfigured(
                 f"{name} is {value}: an acknowledged message could be lost. Set {name} = {least} and restart Postgres"
             )
+
+
+async def _require_role(connection: asyncpg.Connection, role: str) -> None:
+    if await connection.fetchval(_MAY_ACT, role) is False:
+        raise Misconfigured(f"DATABASE_URL: this login may not act as {role}. Run: grant {role} to <login>")
 
 
 async def _require_match(connection: asyncpg.Connection) -> None:

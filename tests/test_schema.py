@@ -11,8 +11,10 @@ from server.people import models as _people
 
 MODULES = (_people, _chat)
 
-WITHOUT_A_CLASS = {"audit_entries", "log_generation", "schema_state"}
-"""Written by one function of SQL text each, read by none of ours."""
+WITHOUT_A_CLASS = {"log_generation", "schema_state"} | {
+    *("audit_entries", "audit_seals", "audit_heads", "audit_signing_keys", "audit_mark")
+}
+"""Read and written by SQL text, in one place each, and not as the application."""
 
 COLUMNS = """
 select c.relname as table, a.attname as column, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required

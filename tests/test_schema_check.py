@@ -31,6 +31,8 @@ CHANGES = {
     "a right to delete for everybody": "grant delete on channels to public",
     "a right to change one column of the log": "grant update (facts) on events to warmline_app",
     "a right to read the access log": "grant select on audit_entries to warmline_app",
+    "a right of the sealer to rewrite": "grant update on audit_entries to warmline_sealer",
+    "a right of the auditor to delete": "grant delete on audit_heads to warmline_auditor",
     "a right taken away": "revoke insert on messages from warmline_app",
 }
 

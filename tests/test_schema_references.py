@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import asyncpg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server import locks
 from server.chat.append import append
 from server.chat.bodies import close
 from server.ids import ChannelId, MessageId
+from server.sealing.sealer import Sealer
 from tests.support.cast import Clinic
 
 REFERENCES = """
@@ -50,6 +52,15 @@ async def fill(clinic: Clinic) -> None:
     await clinic.send(colleague, channel, "Reply", reply_to=root["message_id"])
     await clinic.call(colleague, "channel.directory", channel_id=channel)
     await revise(clinic, channel, root["message_id"])
+    await prove(clinic)
+
+
+async def prove(clinic: Clinic) -> None:
+    """Seal the access log, and sign where it ends."""
+    sealer = Sealer(Ed25519PrivateKey.generate())
+    for work in (sealer.seal, sealer.sign):
+        async with clinic.database.transaction() as tx:
+            await work(tx)
 
 
 async def revise(clinic: Clinic, channel: ChannelId, message: str) -> None:
@@ -81,6 +92,8 @@ async def test_no_reference_reaches_into_another_organisation(
     for one in (clinic, elsewhere):
         await fill(one)
     await elsewhere.sql("insert into roles values ($1, 'THEIRS_ALONE', '{}')", elsewhere.organization_id)
+    await elsewhere.call(elsewhere.clinician, "patient.list")  # seals have numbers: one that they alone have
+    await prove(elsewhere)
     reached = [one for one in await references(owner) if not await refused(owner, one, clinic, elsewhere)]
     assert reached == []
 
@@ -93,7 +106,7 @@ async def refused(owner: asyncpg.Connection, reference: Reference, clinic: Clini
         f"select ctid from {reference.table} where organization_id = $1 and {set_}", clinic.organization_id
     )
     assert row is not None, f"no row to try {reference.name} with"
-    # Roles have names, not ids: one that both organisations have would be a good reference.
+    # Roles have names, seals numbers, not ids: one that both organisations have would be a good reference.
     theirs = ", ".join(pairs.values())
     theirs = f"""select {theirs} from (select {theirs} from {reference.into_table} where organization_id = $2
                  except select {theirs} from {reference.into_table} where organization_id = $3) t limit 1"""

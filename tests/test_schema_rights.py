@@ -68,6 +68,36 @@ async def test_the_access_log_takes_entries_and_shows_none(application: asyncpg.
     assert await application.fetchval("select count(*) from audit_entries") == 1
 
 
+PROOF = ("audit_entries", "audit_seals", "audit_heads", "audit_signing_keys", "audit_mark")
+ADDED_TO = ("audit_seals", "audit_heads", "audit_signing_keys")
+
+
+@pytest.mark.catalogue("S28")
+@pytest.mark.parametrize("role", ["warmline_app", "warmline_sealer", "warmline_auditor"])
+async def test_nobody_but_the_owner_can_change_the_proof(owner: asyncpg.Connection, role: str) -> None:
+    """The application cannot even read it; the sealer adds links and moves its mark; the auditor reads."""
+    await owner.execute(f"set role {role}")
+    for table in PROOF:
+        may_insert = (role == "warmline_sealer" and table in ADDED_TO) or (
+            role == "warmline_app" and table == "audit_entries"
+        )
+        assert await refused(owner, f"select * from {table}") == (role == "warmline_app"), table
+        assert await owner.fetchval("select has_table_privilege($1, 'insert')", table) == may_insert, table
+        assert await refused(owner, f"delete from {table}")
+        assert await refused(owner, f"truncate {table} cascade")
+        columns = await owner.fetch(
+            "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0", table
+        )
+        changeable = [
+            row["attname"]
+            for row in columns
+            if await owner.fetchval("select has_column_privilege($1, $2, 'update')", table, row["attname"])
+        ]
+        assert changeable == (["entry_id"] if (role, table) == ("warmline_sealer", "audit_mark") else []), table
+    for table in ("people", "messages", "message_revisions", "organization_keys"):
+        assert await refused(owner, f"select * from {table}") == (role != "warmline_app"), table
+
+
 async def test_the_application_cannot_switch_the_triggers_off(application: asyncpg.Connection) -> None:
     assert await refused(application, "set session_replication_role = replica")
     assert await refused(application, "alter table memberships disable trigger patient_channel_has_staff")

@@ -9,10 +9,8 @@ from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
 from server.errors import Misconfigured
-from workers import integrity
+from workers import integrity, sealing
 from workers.runner import Sweep, run
-
-SWEEPS = (Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),)
 
 
 async def work(settings: Settings) -> None:
@@ -22,10 +20,15 @@ async def work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await schema.check(settings.database_url)
+    await schema.require_role(settings.database_url, "warmline_sealer")
+    sealer = sealing.sealer(settings)
     database = Database(settings.database_url, MasterKey.read(settings.master_key_file), lambda _topic, _payload: None)
     await database.start()
     try:
-        await run(database, SWEEPS, stopped)
+        await run(
+            database, [Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep), *sealing.sweeps(sealer)], stopped
+        )
+        await sealing.finish(database, sealer)
     finally:
         await database.stop()
 

@@ -19,6 +19,7 @@ ISSUER = "warmline-dev"
 SETTINGS = (
     *("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "WARMLINE_PROFILE", "WARMLINE_MASTER_KEY_FILE"),
     *("WARMLINE_TOKEN_ISSUER", "WARMLINE_TOKEN_AUDIENCE", "WARMLINE_TOKEN_KEYS_FILE", "WARMLINE_DEV_KEY_FILE"),
+    "WARMLINE_AUDIT_KEY_FILE",
 )
 
 
@@ -86,6 +87,9 @@ class DataFolder:
             write(master, base64.b64encode(secrets.token_bytes(32)).decode())
         if not (private.exists() and public.exists()):
             make_issuer(private, public)
+        audit = self.keys / "audit.pem"
+        if not audit.exists():
+            make_signing_key(audit)
         return {
             "WARMLINE_PROFILE": "dev",
             "WARMLINE_MASTER_KEY_FILE": str(master),
@@ -93,6 +97,7 @@ class DataFolder:
             "WARMLINE_TOKEN_AUDIENCE": "warmline",
             "WARMLINE_TOKEN_KEYS_FILE": str(public),
             "WARMLINE_DEV_KEY_FILE": str(private),
+            "WARMLINE_AUDIT_KEY_FILE": str(audit),
         }
 
     def publish_settings(self) -> None:
@@ -118,6 +123,13 @@ def make_issuer(private: Path, public: Path) -> None:
     pair = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256", "kid": secrets.token_hex(8)})
     write(private, json.dumps(pair.as_dict(private=True)))
     write(public, json.dumps({"keys": [pair.as_dict(private=False)]}))
+
+
+def make_signing_key(path: Path) -> None:
+    """The key that the ends of the access log are signed with."""
+    from server.sealing import keys  # slow to import, and needed once
+
+    keys.make(path)
 
 
 def write(path: Path, text: str) -> None:
