@@ -87,7 +87,7 @@ class Clinic:
 @contextlib.asynccontextmanager
 async def founded(settings: Settings) -> AsyncIterator[Clinic]:
     """A clinic with nobody in it yet, on an empty database with the schema."""
-    master = MasterKey.read(settings.master_key_file)
+    master = MasterKey.read(*settings.master_key_files)
     database = Database(settings.database_url, master, lambda _topic, _payload: None)
     await database.start()
     try:

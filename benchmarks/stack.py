@@ -55,7 +55,7 @@ class Stack:
             redis_url=self.redis.url(),
             port=free_port(),
             profile="dev",
-            master_key_file=self.folder / "master.key",
+            master_key_files=(self.folder / "master.key",),
             token_issuer=ISSUER,
             token_keys_file=self.folder / "issuer.public.jwks",
             dev_key_file=self.folder / "issuer.jwk",

@@ -32,8 +32,11 @@ class Settings(BaseSettings):
     """The one port for HTTP and WebSocket."""
     profile: Literal["production", "dev"] = Field("production", validation_alias="WARMLINE_PROFILE")
     """`dev` adds the development issuer, and refuses to leave loopback."""
-    master_key_file: Path = Field(validation_alias="WARMLINE_MASTER_KEY_FILE")
-    """32 random bytes in base64: wraps the organisations' keys. Back it up apart from the database."""
+    master_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
+        validation_alias="WARMLINE_MASTER_KEY_FILE", min_length=1
+    )
+    """A file with 32 random bytes in base64, which wrap the organisations' keys (`warmline keys make`). Back it up apart
+    from the database. While the master key is being changed: several, comma-separated; the first wraps, any unwraps."""
     audit_key_file: Path | None = Field(None, validation_alias="WARMLINE_AUDIT_KEY_FILE")
     """Workers only: the Ed25519 key (PEM) that the ends of the access log are signed with; `warmline audit key make FILE`.
     Required in profile production. Keep it where whoever owns the database cannot read it."""
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", validation_alias="WARMLINE_METRICS_HOST")
     """The address that the operators' port listens on; an inner one, if Prometheus asks from elsewhere."""
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "master_key_files", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -88,7 +91,10 @@ def load() -> Settings:
     try:
         return Settings()  # type: ignore[call-arg]  # the fields come from the environment
     except ValidationError as wrong:
-        takes = {field.validation_alias: field.description for field in Settings.model_fields.values()}
+        takes = {
+            field.validation_alias: " ".join((field.description or "").split())
+            for field in Settings.model_fields.values()
+        }
         lines = [
             f"{name}: {error['msg']}. It takes: {takes.get(name)}" if (name := str(*error["loc"][:1])) else error["msg"]
             for error in wrong.errors()

@@ -1,13 +1,18 @@
 """Envelope encryption: bodies under an organisation's data key, data keys under a master key kept outside the database.
 
-AES-256-GCM with a fresh random 96-bit nonce (fewer than 2^32 records per data key). A record is `version | nonce |
-ciphertext and tag`; which key closed it stands beside it in the row and in the associated data, together with everything
-that says where the record belongs, so that a ciphertext moved to another row, column or organisation does not open.
+AES-256-GCM with a fresh random 96-bit nonce. The bound is 2^32 records per data key: among so many, two share a nonce with
+a probability below 2^-32 (`warmline doctor` says when half of it is used up; `warmline keys rotate` begins anew). A record
+is `version | nonce | ciphertext and tag`; which key closed it stands beside it in the row and in the associated data,
+together with everything that says where the record belongs, so that a ciphertext moved to another row, column or
+organisation does not open.
 """
 
 import asyncio
 import base64
 import binascii
+import contextlib
+import itertools
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +28,10 @@ from server.ids import KeyId, random_bytes
 _VERSION = b"\x01"
 _NONCE = 12
 _CURRENT_SECONDS = 60
+RETIRED_SECONDS = 5 * _CURRENT_SECONDS
+"""So long after a data key was retired nobody closes anything with it any more: see KeyRing.current()."""
+
+log = logging.getLogger(__name__)
 
 
 def associated(*parts: str | int) -> bytes:
@@ -56,36 +65,63 @@ class DataKey:
 
 
 class MasterKey:
-    """Wraps and unwraps data keys."""
+    """Wraps and unwraps data keys. While it is being changed there are several: the first wraps, any of them unwraps."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._cipher = AESGCM(raw)
+    def __init__(self, raw: bytes, *others: bytes) -> None:
+        self._ciphers = [AESGCM(each) for each in (raw, *others)]
 
     @classmethod
-    def read(cls, path: Path) -> "MasterKey":
-        """Read the master key. Raises Misconfigured with the fix."""
-        try:
-            raw = base64.b64decode(path.read_text().strip(), validate=True)
-        except (OSError, ValueError, binascii.Error) as wrong:
-            raise Misconfigured(
-                f"WARMLINE_MASTER_KEY_FILE: {path.name} cannot be read as base64 ({type(wrong).__name__})"
-            ) from None
-        if len(raw) != 32:
-            raise Misconfigured(f"WARMLINE_MASTER_KEY_FILE: {path.name} holds {len(raw)} bytes; it takes 32 in base64")
-        return cls(raw)
+    def read(cls, *paths: Path) -> "MasterKey":
+        """Read the master key, and those that may still unwrap. Raises Misconfigured with the fix."""
+        return cls(*(raw_key(path) for path in paths))
 
     def make(self, organization_id: str) -> tuple[KeyId, bytes]:
         """A new data key: its id, and itself wrapped."""
         key_id = KeyId.new()
-        return key_id, seal(self._cipher, random_bytes(32), self._place(organization_id, key_id))
+        return key_id, seal(self._ciphers[0], random_bytes(32), self._place(organization_id, key_id))
 
     def unwrap(self, organization_id: str, key_id: str, wrapped: bytes) -> DataKey:
         """The data key. Raises Unavailable when another master key wrapped it."""
-        return DataKey(key_id, AESGCM(unseal(self._cipher, wrapped, self._place(organization_id, key_id))))
+        return DataKey(key_id, AESGCM(self._opened(organization_id, key_id, wrapped)[1]))
+
+    def wrapper(self, organization_id: str, key_id: str, wrapped: bytes) -> int:
+        """Which of the master keys wrapped it; 0 is the current one. Raises Unavailable when none did."""
+        return self._opened(organization_id, key_id, wrapped)[0]
+
+    def rewrap(self, organization_id: str, key_id: str, wrapped: bytes) -> bytes:
+        """The same data key, wrapped by the current master key. Raises Unavailable when none of them opens it."""
+        _, raw = self._opened(organization_id, key_id, wrapped)
+        return seal(self._ciphers[0], raw, self._place(organization_id, key_id))
+
+    def _opened(self, organization_id: str, key_id: str, wrapped: bytes) -> tuple[int, bytes]:
+        for number, cipher in enumerate(self._ciphers):
+            with contextlib.suppress(Unavailable):
+                return number, unseal(cipher, wrapped, self._place(organization_id, key_id))
+        raise Unavailable("A data key does not open under this master key. Tell your administrator.")
 
     @staticmethod
     def _place(organization_id: str, key_id: str) -> bytes:
         return associated(organization_id, "organization_keys", "wrapped", key_id, "", "", 0, "master")
+
+
+def raw_key(path: Path) -> bytes:
+    """The 32 bytes of a master key's file. Raises Misconfigured with the fix."""
+    try:
+        raw = base64.b64decode(path.read_text().strip(), validate=True)
+    except (OSError, ValueError, binascii.Error) as wrong:
+        raise Misconfigured(
+            f"WARMLINE_MASTER_KEY_FILE: {path.name} cannot be read as base64 ({type(wrong).__name__}). "
+            "`warmline keys make FILE` makes one"
+        ) from None
+    if len(raw) != 32:
+        raise Misconfigured(f"WARMLINE_MASTER_KEY_FILE: {path.name} holds {len(raw)} bytes; it takes 32 in base64")
+    return raw
+
+
+def made_up(raw: bytes) -> bool:
+    """Whether somebody wrote this key by hand (zeros, a counting row, a phrase), which no random key ever looks like."""
+    steps = {(after - before) % 256 for before, after in itertools.pairwise(raw)}
+    return len(steps) == 1 or len(set(raw)) < 16 or all(32 <= byte < 127 for byte in raw)
 
 
 class Reader(Protocol):
@@ -103,6 +139,7 @@ class KeyRing:
         self._master = master
         self._database = database
         self._keys: dict[tuple[str, str], DataKey] = {}
+        self._broken: set[tuple[str, str]] = set()
         self._current: dict[str, tuple[float, DataKey]] = {}
         self._readings: dict[str, asyncio.Task[None]] = {}
 
@@ -143,10 +180,22 @@ class KeyRing:
         )
         self._current.pop(organization_id, None)  # what is retired is not used on for want of another
         for row in rows:
-            key = self._keys.get((organization_id, row["id"]))
-            key = key or self._master.unwrap(organization_id, row["id"], row["wrapped"])
-            self._keys[organization_id, row["id"]] = key
-            if row["retired_at"] is None:
+            key = self._keys.get((organization_id, row["id"])) or self._unwrapped(organization_id, row)
+            if key is not None and row["retired_at"] is None:
                 self._current[organization_id] = (time.monotonic(), key)
         if organization_id not in self._current:
             raise Unavailable("This organisation has no current key. Tell your administrator.")
+
+    def _unwrapped(self, organization_id: str, row: Any) -> DataKey | None:
+        """A key read for the first time. One that does not open takes what it closed with it, and nothing else."""
+        try:
+            key = self._master.unwrap(organization_id, row["id"], row["wrapped"])
+        except Unavailable:
+            if (organization_id, row["id"]) not in self._broken:
+                log.error(
+                    "data key %s of %s opens under no master key: see `warmline doctor`", row["id"], organization_id
+                )
+            self._broken.add((organization_id, row["id"]))
+            return None
+        self._keys[organization_id, row["id"]] = key
+        return key

@@ -35,7 +35,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_good_settings_are_read_and_the_rest_has_defaults(environment: Any) -> None:
     settings = load()
     assert settings.database_url == GOOD["DATABASE_URL"]
-    assert settings.master_key_file == Path("/keys/master.key")
+    assert settings.master_key_files == (Path("/keys/master.key"),)
     assert (settings.profile, settings.host, settings.port, settings.token_audience) == (
         "production", "127.0.0.1", 8000, "warmline",
     )  # fmt: skip
@@ -94,6 +94,14 @@ def test_origins_are_taken_as_they_are(environment: Any, monkeypatch: pytest.Mon
     assert load().origins == {
         "https://a.example", "https://b.example:8443", "http://127.0.0.1:8001", "http://localhost:8001",
     }  # fmt: skip
+
+
+def test_while_the_master_key_changes_there_are_several(environment: Any) -> None:
+    environment(WARMLINE_MASTER_KEY_FILE="/keys/new.key, /keys/old.key")
+    assert load().master_key_files == (Path("/keys/new.key"), Path("/keys/old.key"))
+    environment(WARMLINE_MASTER_KEY_FILE=" , ")
+    with pytest.raises(Misconfigured, match="WARMLINE_MASTER_KEY_FILE"):
+        load()
 
 
 def test_settings_do_not_change(environment: Any) -> None:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server import crypto
-from server.crypto import KeyRing, MasterKey, associated, seal, unseal
+from server.crypto import KeyRing, MasterKey, associated, made_up, seal, unseal
 from server.errors import Misconfigured, Unavailable
-from server.ids import KeyId, OrganizationId
+from server.ids import KeyId, OrganizationId, random_bytes
 
 KEY = AESGCM(bytes(32))
 ORGANIZATION = OrganizationId.new()
@@ -81,6 +81,18 @@ def test_a_data_key_opens_for_its_own_organisation_under_its_own_master_and_id()
             unwrap()
 
 
+@pytest.mark.catalogue("S32")
+def test_no_two_records_share_a_nonce() -> None:
+    nonces = {seal(KEY, b"", b"")[1:13] for _ in range(500_000)}
+    assert len(nonces) == 500_000, "the chance of this failing by accident is 2^-59"
+
+
+def test_a_key_that_somebody_made_up_is_recognised() -> None:
+    for raw in (bytes(32), bytes(range(32)), b"secret" * 5 + b"!!", bytes([7, 9] * 16), b"A".ljust(32, b"B")):
+        assert made_up(raw), raw
+    assert not any(made_up(random_bytes(32)) for _ in range(10_000))
+
+
 class Keys:
     """The rows of organization_keys, of which `retired` says when they stopped being current."""
 
@@ -131,6 +143,36 @@ async def test_an_organisation_without_a_key_is_told_and_the_ring_tries_again(ke
     assert (await ring.current(ORGANIZATION)).id == added
     with pytest.raises(Unavailable, match="not there"):
         await ring.get(ORGANIZATION, KeyId.new())
+
+
+@pytest.mark.catalogue("S32")
+async def test_a_key_that_does_not_open_takes_only_its_own_records_with_it(
+    keys: Keys, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring, broken = KeyRing(keys.master, keys), keys.add()
+    keys.rows[0]["wrapped"] = MasterKey(bytes([1] * 32)).make(ORGANIZATION)[1]
+    with pytest.raises(Unavailable, match="no current key"):
+        await ring.current(ORGANIZATION)
+    second = keys.add()
+    assert (await ring.current(ORGANIZATION)).id == second
+    with pytest.raises(Unavailable, match="not there"):
+        await ring.get(ORGANIZATION, broken)
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "said once, not at every look"
+    assert broken in caplog.text
+
+
+@pytest.mark.catalogue("S32")
+async def test_while_the_master_key_changes_any_of_them_opens_and_the_first_wraps(keys: Keys) -> None:
+    first, new = keys.add(), MasterKey(bytes([1] * 32), bytes(32))
+    second, wrapped = new.make(ORGANIZATION)
+    keys.rows.append({"id": second, "wrapped": wrapped, "retired_at": "then"})
+    ring = KeyRing(new, keys)
+    assert [(await ring.get(ORGANIZATION, id)).id for id in (first, second)] == [first, second]
+    assert [new.wrapper(ORGANIZATION, row["id"], row["wrapped"]) for row in keys.rows] == [1, 0]
+    again = new.rewrap(ORGANIZATION, first, keys.rows[0]["wrapped"])
+    MasterKey(bytes([1] * 32)).unwrap(ORGANIZATION, first, again)
+    with pytest.raises(Unavailable):
+        keys.master.unwrap(ORGANIZATION, first, again)
 
 
 async def test_who_hangs_up_while_the_keys_are_read_takes_nobody_with_them(keys: Keys) -> None:

@@ -29,7 +29,7 @@ class Application:
         self.settings = settings
         self.bus = Bus(settings.redis_url)
         self.database = Database(
-            settings.database_url, MasterKey.read(settings.master_key_file), self.bus.publish, settings.pool_size
+            settings.database_url, MasterKey.read(*settings.master_key_files), self.bus.publish, settings.pool_size
         )
         self.batcher = Batcher(self.database, self.bus.publish)
         self.dispatcher = Dispatcher(self.database, self.batcher)

@@ -17,24 +17,22 @@ def add(commands: Commands) -> None:
 
 def demo(chosen: argparse.Namespace) -> None:
     """Make the demo clinic unless it is there, and list who is in it."""
-    from server import config
     from server.dev import demo as module
 
     url = within.database_url()
     if chosen.dry_run:
         print("\n".join(within.with_database(module.planned(url))))
         return
-    within.with_database(module.make(url, config.load()))
+    within.with_database(module.make(url, within.settings()))
     for person in within.with_database(module.people(url)):
         print(f"{person.key:<24} {person.kind:<12} {person.label}")
 
 
 def token(chosen: argparse.Namespace) -> None:
     """Print a development token."""
-    from server import config
     from server.dev import demo as module
     from server.people.tokens import DevIssuer
 
     url = within.database_url()
-    issuer = DevIssuer(config.load())
+    issuer = DevIssuer(within.settings())
     print(issuer.issue(within.with_database(module.identity(url, chosen.person))))

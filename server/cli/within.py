@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from server.config import Settings
 
 Result = TypeVar("Result")
 
@@ -20,6 +23,14 @@ def database_url() -> str:
     raise Misconfigured(
         "DATABASE_URL: not set, and no `warmline dev` runs here. It takes postgresql://USER:PASSWORD@HOST/DATABASE"
     )
+
+
+def settings() -> "Settings":
+    """All settings; those of a running `warmline dev` as `database_url` takes them over. Raises Misconfigured."""
+    from server import config
+
+    take_over_dev()
+    return config.load()
 
 
 def take_over_dev() -> None:

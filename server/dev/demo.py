@@ -33,11 +33,11 @@ class _Fixed:
 
 async def make(url: str, settings: Settings) -> None:
     """Make the demo clinic, unless the database has an organisation already."""
-    database = Database(url, MasterKey.read(settings.master_key_file), lambda _topic, _payload: None)
+    database = Database(url, MasterKey.read(*settings.master_key_files), lambda _topic, _payload: None)
     await database.start()
     try:
         if not await database.fetch("select from organizations limit 1"):
-            await _fill(database, MasterKey.read(settings.master_key_file))
+            await _fill(database, MasterKey.read(*settings.master_key_files))
     finally:
         await database.stop()
 

@@ -37,7 +37,7 @@ class Issuer:
             "database_url": database_url,
             "redis_url": redis_url,
             "profile": "dev",
-            "master_key_file": self.folder / "master.key",
+            "master_key_files": (self.folder / "master.key",),
             "token_issuer": NAME,
             "token_audience": AUDIENCE,
             "token_keys_file": self.folder / "issuer.jwks",
