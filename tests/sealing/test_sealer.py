@@ -245,7 +245,7 @@ async def test_a_login_that_was_not_granted_the_role_seals_nothing(
 
 def test_production_does_not_start_without_a_key(tmp_path: Any) -> None:
     settings: dict[str, Any] = {
-        "database_url": "postgresql://nowhere", "redis_url": "redis://nowhere", "master_key_file": tmp_path / "m",
+        "database_url": "postgresql://nowhere", "redis_url": "redis://nowhere", "master_key_files": (tmp_path / "m",),
         "token_issuer": "issuer", "token_keys_file": tmp_path / "t",
     }  # fmt: skip
     with pytest.raises(Misconfigured, match="WARMLINE_AUDIT_KEY_FILE: not set"):
