@@ -3,7 +3,7 @@
 One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
-    0  errors ids config; above them faults, logs, metrics, watching
+    0  errors ids config; above them faults, logs, metrics, watching, watchdog
     1  bus crypto schema; db above crypto     0
     2  events audit locks sealing            0–1, never each other
     3  people                                0–2
@@ -11,6 +11,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     7  operations                            0–4
     8  api                                   0–7
     8  gateway                               0–1 and its own ports: it knows no domain
+    8  readiness, then health, inspection    0–1
     9  app                                   all of server
        cli, dev                              on top of it; workers stand beside and import 0–4
 

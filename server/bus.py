@@ -35,7 +35,7 @@ class Bus:
         """Called with (topic, payload) for every message on a topic listened to, in the event loop."""
         self.restored: Callable[[], None] = _ignore
         """Called whenever all topics are subscribed again after a (re)connect: things may have been missed before."""
-        self.dropped = 0
+        self.published = self.dropped = self.received = 0
         self.connected = False
         # RESP2 reads at half the cost of RESP3; a subscriber waits as long as it is quiet, so no socket timeout.
         self._redis = redis.Redis.from_url(
@@ -76,8 +76,14 @@ class Bus:
         self._wanted.discard(topic)
         self._changed.set()
 
+    @property
+    def queued(self) -> int:
+        """How many messages wait to leave for Redis."""
+        return len(self._queue)
+
     def publish(self, topic: str, payload: bytes) -> None:
         """Tell everybody who listens: this process now, the others as soon as may be, or never."""
+        self.published += 1
         if topic in self._wanted:
             self.receiver(topic, payload)
         if len(self._queue) == _QUEUE:
@@ -153,4 +159,5 @@ class Bus:
 
     def _received(self, topic: str, data: bytes) -> None:
         if topic in self._wanted and data[:8] != self._origin:
+            self.received += 1
             self.receiver(topic, data[8:])

@@ -7,13 +7,14 @@ the commit, so that nothing is announced that is not so. Everything runs as the 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from server.crypto import KeyRing, MasterKey
 from server.errors import TooMany, Unavailable, WarmlineError
@@ -96,7 +97,11 @@ class Database:
             max_overflow=0,
             pool_timeout=_PATIENCE_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,  # they would stand in the words of every error
         )
+        self._pool_size = pool_size
+        self.waiting = 0
+        """Transactions that wait for a connection."""
         self.reads: asyncpg.Pool
         self.writes: asyncpg.Pool
 
@@ -113,6 +118,13 @@ class Database:
             except TimeoutError:
                 pool.terminate()
         await self._engine.dispose()
+
+    def pools(self) -> dict[str, tuple[int, int]]:
+        """For each pool, how many of its connections are busy, and how many it may have."""
+        plain = {"log": self.reads, "sends": self.writes}
+        busy = {name: (pool.get_size() - pool.get_idle_size(), pool.get_max_size()) for name, pool in plain.items()}
+        operations = cast("AsyncAdaptedQueuePool", self._engine.pool)
+        return busy | {"operations": (operations.checkedout(), self._pool_size)}
 
     async def fetch(self, query: str, /, *args: Any) -> list[asyncpg.Record]:
         """One statement in a transaction of its own. Raises what `transaction` raises."""
@@ -147,8 +159,12 @@ class Database:
         try:
             async with AsyncSession(self._engine, expire_on_commit=False) as session:
                 # For a place in the pool, and for a line that answers.
-                async with asyncio.timeout(2 * _PATIENCE_SECONDS):
-                    raw = await (await session.connection()).get_raw_connection()
+                self.waiting += 1
+                try:
+                    async with asyncio.timeout(2 * _PATIENCE_SECONDS):
+                        raw = await (await session.connection()).get_raw_connection()
+                finally:
+                    self.waiting -= 1
                 assert raw.driver_connection is not None
                 deadline = asyncio.get_running_loop().call_later(_OVERDUE_SECONDS, raw.driver_connection.terminate)
                 tx = Transaction(session, self.keys)

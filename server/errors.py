@@ -73,5 +73,13 @@ class Unavailable(WarmlineError):
     status, code, temporary = 503, 100, True
 
 
+class Failed(WarmlineError):
+    """A fault of ours; what it was stands in the log, under the request's id, and nowhere else."""
+
+    def __init__(self, request_id: str | None = None) -> None:
+        given = "the request id" if request_id is None else f"the request id {request_id}"
+        super().__init__(f"Something went wrong here. Try again; if it stays, give your administrator {given}.")
+
+
 class Misconfigured(Exception):
     """The process cannot start like this; the text names the setting or the state and the fix."""

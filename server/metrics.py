@@ -103,6 +103,12 @@ FANOUT_SECONDS = Histogram(
     buckets=_QUICK,
     registry=REGISTRY,
 )
+CONNECTS = Counter(
+    "warmline_connects",
+    "Connect commands by outcome: ok, unauthorized (a token that does not hold), unavailable (the database is away), failed.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 CLOSED = Counter(
     "warmline_connections_closed",
     "Connections that ended, by the code that we closed with; client: the other side went, or its network. Many 3008: slow "
@@ -112,8 +118,9 @@ CLOSED = Counter(
 )
 HANDSHAKES_REFUSED = Counter(
     "warmline_handshakes_refused",
-    "WebSocket handshakes refused, by reason. origin: a page that WARMLINE_ALLOWED_ORIGINS does not name.",
-    ["reason"],
+    "WebSocket handshakes refused, by HTTP status. 403: pages of an origin that WARMLINE_ALLOWED_ORIGINS does not name; "
+    "400: a protocol that is not spoken here; 503: too much at once, or going down.",
+    ["status"],
     registry=REGISTRY,
 )
 

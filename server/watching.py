@@ -10,7 +10,7 @@ from server import metrics
 log = logging.getLogger(__name__)
 
 SLOW_SECONDS = 1.0
-"""What takes longer is told at INFO; everything else at DEBUG, because a line costs more than an operation."""
+"""What takes longer is told at INFO, what failed at ERROR; all else at DEBUG, because a line costs more than an operation."""
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def watched(operation: str) -> Iterator[None]:
         seconds = perf_counter() - began
         metrics.OPERATIONS.labels(operation, outcome).inc()
         metrics.OPERATION_SECONDS.labels(operation).observe(seconds)
-        level = logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG
+        level = logging.ERROR if outcome == "failed" else logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG
         if log.isEnabledFor(level):
             facts = {"operation": operation, "outcome": outcome, "ms": round(seconds * 1000, 1)}
             log.log(level, "operation done", extra=facts)

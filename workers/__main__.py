@@ -9,6 +9,9 @@ from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
 from server.errors import Misconfigured
+from server.inspection import open_to_operators
+from server.readiness import Readiness
+from server.watchdog import watching
 from workers import integrity, sealing
 from workers.runner import Sweep, run
 
@@ -27,9 +30,9 @@ async def work(settings: Settings) -> None:
     )
     await database.start()
     try:
-        await run(
-            database, [Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep), *sealing.sweeps(sealer)], stopped
-        )
+        sweeps = [Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep), *sealing.sweeps(sealer)]
+        async with open_to_operators(settings, Readiness(database)), watching():
+            await run(database, sweeps, stopped)
         await sealing.finish(database, sealer)
     finally:
         await database.stop()

@@ -4,18 +4,30 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from server.api import described, dev, health, http, pages
+from server import health
+from server.api import described, dev, http, pages
 from server.config import Settings
 from server.db import Database
 from server.operations import Dispatcher
 from server.people.tokens import DevIssuer, Verifier
+from server.readiness import Readiness
 
 
 def routes(
-    dispatcher: Dispatcher, verifier: Verifier, database: Database, settings: Settings, asyncapi: dict[str, Any]
+    dispatcher: Dispatcher,
+    verifier: Verifier,
+    database: Database,
+    settings: Settings,
+    asyncapi: dict[str, Any],
+    readiness: Readiness | None = None,
 ) -> list[BaseRoute]:
     """Every HTTP route of the product. `asyncapi` describes the WebSocket, which nobody here knows."""
-    found = [*http.routes(dispatcher, verifier), *health.routes(database), *pages.routes(), *described.routes(asyncapi)]
+    found = [
+        *http.routes(dispatcher, verifier),
+        *health.routes(readiness or Readiness(database)),
+        *pages.routes(),
+        *described.routes(asyncapi),
+    ]
     if settings.dev_key_file is not None:
         found += dev.routes(DevIssuer(settings), database)
     return found

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from server.api.http import refusal
+from server.api.answers import refusal
 from server.db import Database
 from server.errors import NotFound, WarmlineError
 from server.ids import random_token

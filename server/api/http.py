@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from server.errors import Invalid, Unauthorized, WarmlineError
+from server.api.access import REQUEST_ID
+from server.api.answers import HEADERS, refusal
+from server.errors import Failed, Invalid, Unauthorized, WarmlineError
 from server.ids import random_token
 from server.operations import OPERATIONS, Dispatcher, Operation
 from server.people.actors import UNKNOWN
@@ -18,7 +20,6 @@ from server.people.tokens import Verifier
 log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def routes(dispatcher: Dispatcher, verifier: Verifier) -> list[BaseRoute]:
@@ -33,7 +34,7 @@ def _endpoint(
     operation: Operation, dispatcher: Dispatcher, verifier: Verifier
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        request_id = random_token()
+        request_id = request.scope.get(REQUEST_ID) or random_token()
         try:
             identity, _expires = await verifier.verify(_bearer(request))
             if operation.verb is None:
@@ -43,24 +44,10 @@ def _endpoint(
             return refusal(error, request_id)
         except Exception:
             log.exception("operation %s failed, request %s", operation.name, request_id)
-            return refusal(
-                WarmlineError(
-                    "Something went wrong here. Try again; if it stays, give your administrator the request id."
-                ),
-                request_id,
-            )
-        return Response(result, media_type="application/json", headers=_HEADERS | {"X-Request-Id": request_id})
+            return refusal(Failed(), request_id)
+        return Response(result, media_type="application/json", headers=HEADERS | {"X-Request-Id": request_id})
 
     return endpoint
-
-
-def refusal(error: WarmlineError, request_id: str) -> Response:
-    """An error as HTTP carries it: the same code and words as over the WebSocket."""
-    body = {"code": error.code, "message": error.message, "temporary": error.temporary}
-    headers = _HEADERS | {"X-Request-Id": request_id}
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": body, "request_id": request_id}, error.status, headers)
 
 
 def _bearer(request: Request) -> str:

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
-from server import logs, schema
+from server import inspection, logs, metrics, schema, watchdog
 from server.api import routes
+from server.api.access import Access
 from server.app import asyncapi
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
+from server.app.readings import Readings
 from server.bus import Bus
 from server.chat.batcher import Batcher
 from server.config import Settings
@@ -20,6 +24,9 @@ from server.gateway.gateway import Gateway
 from server.gateway.settings import GatewaySettings
 from server.operations import OPERATIONS, Dispatcher
 from server.people.tokens import KeyedVerifier
+from server.readiness import Readiness
+
+log = logging.getLogger(__name__)
 
 
 class Application:
@@ -37,17 +44,32 @@ class Application:
         self.log = ChatLog(self.database)
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier)
         self.gateway = Gateway(policy, self.log, self.bus, GatewaySettings(origins=settings.origins))
+        self.readiness = Readiness(self.database, lambda: self.bus.connected)
+        self._readings = Readings(self)
+        self._beside = contextlib.AsyncExitStack()
         self.asgi = Starlette(
             routes=[
-                *routes(self.dispatcher, self.verifier, self.database, settings, asyncapi.document(OPERATIONS)),
+                *routes(
+                    self.dispatcher,
+                    self.verifier,
+                    self.database,
+                    settings,
+                    asyncapi.document(OPERATIONS),
+                    self.readiness,
+                ),
                 self.gateway.route,
             ],
+            middleware=[Middleware(Access)],
             lifespan=self._lifespan,
         )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        await self.start()
+        try:
+            await self.start()
+        except Exception:
+            log.exception("the start failed")  # uvicorn would say so in words that nobody can vouch for
+            raise
         try:
             yield
         finally:
@@ -62,10 +84,20 @@ class Application:
         await self.batcher.start(self.log)
         await self.gateway.start()
         await self.bus.start()
+        metrics.REGISTRY.register(self._readings)
+        self._beside.callback(metrics.REGISTRY.unregister, self._readings)
+        await self._beside.enter_async_context(watchdog.watching())
+        await self._beside.enter_async_context(inspection.open_to_operators(self.settings, self.readiness))
+
+    async def drain(self, window: float) -> None:
+        """Say that nobody should be sent here any more, and tell those who are here to go elsewhere, over `window` seconds."""
+        self.readiness.draining = True
+        await self.gateway.drain(window)
 
     async def stop(self) -> None:
         """Let go in the reverse order: what was sent is written and announced before the connections close."""
         await self.gateway.stop()
         await self.batcher.stop()
         await self.bus.stop()
+        await self._beside.aclose()
         await self.database.stop()

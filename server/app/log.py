@@ -94,4 +94,5 @@ def _row(event: Event) -> LogRow:
         tuple(event.facts.get("ends", ())),
         event,
         after=event.facts.get("after", 0),
+        written=event.at.timestamp(),
     )

@@ -1,23 +1,26 @@
 """The gateway's Policy: tokens become people, membership becomes leave to listen, rpc becomes operations."""
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from server import events
+from server import events, logs
 from server.app.log import ids as _ids
 from server.app.log import key
 from server.chat.channels import summaries
 from server.chat.policy import NOT_FOUND
 from server.db import Database
-from server.errors import NotFound, Unauthorized, WarmlineError
+from server.errors import Failed, NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.ids import random_token
 from server.operations import Dispatcher
 from server.people import actors, signing_out
 from server.people.actors import Identity
 from server.people.tokens import Verifier
+
+log = logging.getLogger(__name__)
 
 # Membership and top in one snapshot; opening a channel is an access, recorded in the same statement (domain.md §8).
 _GRANTS = """
@@ -81,7 +84,15 @@ class ChatPolicy:
 
     async def rpc(self, identity: Identity, method: str, data: bytes) -> bytes:
         """See Policy."""
-        return await self._dispatcher.call(identity, method, data or b"{}")
+        request_id = random_token()
+        logs.about(request=request_id)
+        try:
+            return await self._dispatcher.call(identity, method, data or b"{}", request_id)
+        except WarmlineError:
+            raise
+        except Exception:
+            log.exception("an operation failed, request %s", request_id)
+            raise Failed(request_id) from None
 
     async def hints(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Hint]:
         """See Policy."""

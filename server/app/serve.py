@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        await self._application.gateway.drain(DRAIN_SECONDS)
+        await self._application.drain(DRAIN_SECONDS)
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -103,6 +103,11 @@ class Batcher:
             for send in lane.sends:
                 _fail(send, Unavailable(_STOPPING))
 
+    @property
+    def waiting(self) -> int:
+        """How many sends are not answered yet."""
+        return sum(len(lane.sends) for lane in self._lanes.values())
+
     async def send(
         self, who: Identity, channel_id: str, client_id: str, text: str, reply_to: str | None
     ) -> dict[str, Any]:

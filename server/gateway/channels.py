@@ -165,5 +165,8 @@ class Channels:
         key = self._topics.key(topic)
         return None if key is None else self._by_key[key]
 
+    def __len__(self) -> int:
+        return len(self._by_key)
+
     def __iter__(self) -> Iterator[Channel]:
         return iter(list(self._by_key.values()))

@@ -261,6 +261,8 @@ def _wire(message: p.Message) -> dict[str, Any]:
 class JsonCodec:
     """The codec of subprotocol `centrifuge-json`, and of clients that name none."""
 
+    name = "json"
+
     def decode(self, data: bytes, max_command: int) -> list[p.Command]:
         """See Codec. Commands larger than `max_command` bytes become BadRequest."""
         return _decode(data, max_command)

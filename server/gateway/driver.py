@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from random import random
 
+from server import metrics
 from server.errors import Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway.calls import Calls, Job
@@ -56,6 +57,11 @@ class Driver:
         parts.counters.connections += 1
         self._arm()
 
+    @property
+    def reference(self) -> str:
+        """Its random id, which the client knows as well."""
+        return self._connection.client
+
     async def receive(self, data: bytes) -> None:
         """One message from the client. Returns when the next may be taken: at once, unless it held a connect command."""
         if self.draining or self._connection.closed:
@@ -87,6 +93,8 @@ class Driver:
         if self._over:
             return
         self._over = True
+        if not self._connection.closed:
+            metrics.CLOSED.labels("client").inc()
         if self._timer is not None:
             self._timer.cancel()
         self._calls.forget()
@@ -144,6 +152,7 @@ class Driver:
             self.outbox.push(self.codec.frame(message))
 
     def _end(self, code: p.CloseCode) -> None:
+        metrics.CLOSED.labels(str(int(code))).inc()
         self.outbox.flush()
         self.outbox.writer.finish(code, code.reason)
         self.release()
@@ -161,10 +170,13 @@ class Driver:
             admission = await policy.connect(admit.token)
             keys = await policy.watched(admission.identity)
         except WarmlineError as error:
+            metrics.CONNECTS.labels(metrics.outcome(error)).inc()
             return connection.refused(error, self._loop.time())
         except Exception:
+            metrics.CONNECTS.labels("failed").inc()
             log.exception("a connection could not be admitted")
             return connection.refused(Unavailable("Connecting failed. Try again."), self._loop.time())
+        metrics.CONNECTS.labels("ok").inc()
         if not self._over:
             self.person, self.began = admission.person, admission.began
             self._parts.watch.joined(self, keys)
@@ -185,7 +197,7 @@ class Driver:
         except WarmlineError as error:
             result = as_error(error)
         except Exception:
-            log.exception("operation %.100r failed", call.method)
+            log.exception("an operation failed")
             result = p.Error(p.ErrorCode.INTERNAL, "Something went wrong here. Try again.", True)
         self._say(p.Reply(call.id, result))
 

@@ -7,6 +7,7 @@ import logging
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
+from server import logs, metrics
 from server.gateway import protocol as p
 from server.gateway.codec_json import JSON
 from server.gateway.driver import Driver
@@ -32,11 +33,13 @@ class Endpoint:
         """One connection, from handshake to end."""
         refusal = self._refusal(websocket)
         if refusal is not None:
+            metrics.HANDSHAKES_REFUSED.labels(str(refusal.status_code)).inc()
             await websocket.send_denial_response(refusal)
             return
         await websocket.accept(subprotocol=_JSON if _JSON in websocket.scope["subprotocols"] else None)
         driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), JSON)
         self._drivers.add(driver)
+        logs.about(connection=driver.reference)  # and so all that begins with it
         try:
             await _read(websocket, driver)
         finally:

@@ -68,6 +68,16 @@ class Gateway:
         self._endpoint = Endpoint(self._parts)
         self.route = WebSocketRoute(PATH, self._endpoint.serve, name="connection")
 
+    @property
+    def channels(self) -> int:
+        """How many channels somebody here has an interest in."""
+        return len(self._channels)
+
+    @property
+    def under_way(self) -> int:
+        """How many operations have begun and are not done."""
+        return len(self._parts.tasks)
+
     def uvicorn_options(self) -> dict[str, Any]:
         """What uvicorn.Config must be given for this gateway to work."""
         return {

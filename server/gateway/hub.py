@@ -8,13 +8,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 
+from server import metrics
 from server.gateway import protocol as p
 from server.gateway.channels import Channel, Channels, Group, Subscription
 from server.gateway.ports import Log, LogRow
 from server.gateway.reads import Reads
 from server.gateway.recovery import View, follow, view
 from server.gateway.settings import Counters, GatewaySettings
+from server.ids import now
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class Hub:
         self._reads = reads
         self._settings = settings
         self._counters = counters
+        self._fresh: list[float] = []
         self._gaps: dict[Channel, None] = {}
         self._repair: asyncio.Task[None] | None = None
 
@@ -100,7 +104,7 @@ class Hub:
         if channel.ring is None:
             channel.ring = deque(maxlen=self._settings.ring_rows)
         channel.catching.add(subscription)
-        self._counters.subscriptions += 1
+        self._count(subscription, 1)
         self.on_change(subscription, 1)
         self.notice(channel, top)
         return first
@@ -129,7 +133,7 @@ class Hub:
             group.members.remove(subscription)
             if not group.members:
                 del channel.groups[group.codec, group.name, group.audience]
-        self._counters.subscriptions -= 1
+        self._count(subscription, -1)
         self._tidy(channel)
         self.on_change(subscription, -1)
         self._channels.release(channel)
@@ -149,6 +153,11 @@ class Hub:
             channel.last = 0
             for subscription in channel.subscriptions():
                 self.end(subscription, p.EndCode.INSUFFICIENT_STATE)
+
+    def _count(self, subscription: Subscription, change: int) -> None:
+        counters, kind = self._counters, (subscription.listener.codec.name, subscription.audience)
+        counters.subscriptions += change
+        counters.by_kind[kind] = counters.by_kind.get(kind, 0) + change
 
     def _tidy(self, channel: Channel) -> None:
         if not channel.catching:
@@ -175,7 +184,20 @@ class Hub:
         if channel.ring is not None:
             channel.ring.append(row)
         self._spread(channel, row)
+        if row.written and channel.groups:
+            self._time(row.written)
         self.on_row(channel)
+
+    def _time(self, written: float) -> None:
+        """Time it once what was pushed is written to the sockets: that is the next thing the loop does."""
+        self._fresh.append(written)
+        if len(self._fresh) == 1:
+            asyncio.get_running_loop().call_soon(self._timed)
+
+    def _timed(self) -> None:
+        fresh, self._fresh, moment = self._fresh, [], now().timestamp()
+        for written in fresh:
+            metrics.FANOUT_SECONDS.observe(max(0.0, moment - written))
 
     def _signal(self, channel: Channel, row: LogRow) -> None:
         if not channel.groups:
@@ -238,7 +260,8 @@ class Hub:
             return
         self._gaps[channel] = None
         if self._repair is None or self._repair.done():
-            self._repair = asyncio.get_running_loop().create_task(self._close_gaps())
+            # Whoever's task noticed it, the log's lines about it are about nobody in particular.
+            self._repair = asyncio.get_running_loop().create_task(self._close_gaps(), context=Context())
 
     async def _close_gaps(self) -> None:
         """Read on behind `last`, for all channels with gaps at once, until nothing is missing."""

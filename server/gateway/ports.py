@@ -58,7 +58,8 @@ class LogRow:
     `audience` is the only audience that may see it (None: all). `target` is the offset of the older event that this one
     changes, if any. `opens` and `ends` are the membership ids that begin and end here. `content` is the Log's own.
     `after` says, for a signal, which offset was the newest when it was made: it is not delivered before that one is, so that
-    nobody removed before it gets to see it (0: does not matter).
+    nobody removed before it gets to see it (0: does not matter). `written` says when it was, in Unix seconds of the log's clock
+    (0: unknown). `written` is when, in Unix seconds of the log's clock (0: unknown).
     """
 
     key: str
@@ -69,6 +70,7 @@ class LogRow:
     ends: tuple[str, ...]
     content: Any
     after: int = 0
+    written: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,11 @@ Message = Reply | Publish | End | Ping
 class Codec(Protocol):
     """How commands and messages look in WebSocket frames."""
 
+    @property
+    def name(self) -> str:
+        """In one word."""
+        ...
+
     def decode(self, data: bytes, max_command: int) -> list[Command]:
         """The commands of one WebSocket message, in order; never raises. The last may be Malformed."""
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 from server.errors import Unavailable
@@ -40,7 +41,7 @@ class Reads:
         # Not the number of tasks: one that has just looked for the last time is not done yet.
         if self._reading < _AT_ONCE:
             self._reading += 1
-            task = asyncio.create_task(self._run())
+            task = asyncio.create_task(self._run(), context=Context())  # for all who ask meanwhile
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return await ask.answer

@@ -1,6 +1,6 @@
 """What can be set about the gateway, and what it counts: plain values, with the defaults of protocol.md and design.md."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -68,6 +68,8 @@ class Counters:
 
     connections: int = 0
     subscriptions: int = 0
+    by_kind: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The subscriptions, by codec and audience."""
     deliveries: int = 0
     """Live publications handed to connections, voids included."""
     voids: int = 0

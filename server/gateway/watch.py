@@ -7,6 +7,7 @@ goes out, many at once, and sent once more a while later, because nothing tells 
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from server.gateway.channels import Channel, Channels, Listener, Subscription, Topics
@@ -163,7 +164,7 @@ class Watch:
 
     def _wake(self) -> None:
         if self._sender is None or self._sender.done():
-            self._sender = asyncio.get_running_loop().create_task(self._send())
+            self._sender = asyncio.get_running_loop().create_task(self._send(), context=Context())
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()

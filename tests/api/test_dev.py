@@ -1,10 +1,9 @@
-"""Signing in during development: people of the demo clinic alone, and not in production; and whether all is well."""
+"""Signing in during development: people of the demo clinic alone, and not in production."""
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from server.api import routes
-from server.dev.embedded import Postgres
 from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
@@ -36,13 +35,3 @@ async def test_in_production_there_is_no_such_route(front: Front, clinic: Clinic
     paths = [route.path for route in served if isinstance(route, Route)]
     assert "/api/me" in paths
     assert [path for path in paths if path.startswith("/dev")] == []
-
-
-async def test_health_tells_whether_the_database_answers(front: Front, clinic: Clinic, postgres: Postgres) -> None:
-    answer = await front.send(None, "GET", "/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-    await clinic.database.stop()
-    answer = await front.send(None, "GET", "/health")
-    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
-    await clinic.database.start()
-    assert (await front.send(None, "GET", "/health")).status_code == 200

@@ -76,7 +76,7 @@ class Site:
         (folder / "master").write_text(base64.b64encode(master).decode())
         (folder / "dev.json").write_text(json.dumps(key.as_dict(private=True)))
         (folder / "keys.json").write_text(json.dumps(KeySet([key]).as_dict(private=False)))
-        self._environment = {
+        self.environment = {
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "WARMLINE_PROFILE": "dev",
@@ -85,7 +85,7 @@ class Site:
             "WARMLINE_TOKEN_KEYS_FILE": str(folder / "keys.json"),
             "WARMLINE_DEV_KEY_FILE": str(folder / "dev.json"),
         }
-        self.settings = Settings.model_validate(self._environment)
+        self.settings = Settings.model_validate(self.environment)
         self.issuer = DevIssuer(self.settings)
         self.gateways: list[Gateway] = []
 
@@ -96,7 +96,7 @@ class Site:
     async def gateway(self, **environment: str) -> Gateway:
         """One more gateway, answering."""
         log = self._folder / f"gateway-{len(self.gateways)}.log"
-        gateway = Gateway(os.environ | self._environment | environment, free_port(), log)
+        gateway = Gateway(os.environ | self.environment | environment, free_port(), log)
         self.gateways.append(gateway)
         return await gateway.healthy()
 

@@ -1,0 +1,16 @@
+"""How HTTP says no."""
+
+from starlette.responses import JSONResponse, Response
+
+from server.errors import Unauthorized, WarmlineError
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def refusal(error: WarmlineError, request_id: str) -> Response:
+    """An error as HTTP carries it: the same code and words as over the WebSocket."""
+    body = {"code": error.code, "message": error.message, "temporary": error.temporary}
+    headers = HEADERS | {"X-Request-Id": request_id}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse({"error": body, "request_id": request_id}, error.status, headers)
