@@ -1,7 +1,8 @@
 """The access log: who did what, when, on whose record; written in the transaction of the access itself.
 
 Operations declare the word they are recorded under; the dispatcher in operations.py writes the entry. The application's role
-can insert here and do nothing else.
+can insert here and do nothing else. What is refused is recorded by server/refusals.py; the proof that nothing was changed
+afterwards is server/sealing.
 """
 
 import json

@@ -15,11 +15,12 @@ from server.chat import activation, channels, directory, memberships, messages, 
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
 from server.db import Database, Transaction
-from server.errors import Invalid, NoSuchOperation
-from server.ids import Id
+from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unauthorized, WarmlineError
+from server.ids import Id, random_token
 from server.people import actors, patients, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
+from server.refusals import Refusal, Refusals
 from server.watching import watched
 
 SIGNED_IN: Final = "signed in"
@@ -100,6 +101,7 @@ class Dispatcher:
     def __init__(self, database: Database, batcher: Batcher) -> None:
         self._database = database
         self._batcher = batcher
+        self.refusals = Refusals(database)
 
     async def call(
         self, identity: Identity, name: str, data: bytes | dict[str, Any], request_id: str | None = None
@@ -119,11 +121,17 @@ class Dispatcher:
         operation = BY_NAME.get(name)
         if operation is None:
             raise NoSuchOperation(f"There is no operation {name!r:.60}.")
+        request_id = request_id or random_token()
         with watched(operation.name):
-            return await self._run(operation, identity, data, request_id)
+            try:
+                return await self._run(operation, identity, data, request_id)
+            except (Forbidden, NotFound, Unauthorized) as refused:
+                word = operation.name if operation.audits in (OWN, LOG) else operation.audits
+                await self._refused(identity, refused, word, _asked(operation, data), request_id)
+                raise
 
     async def _run(
-        self, operation: Operation, identity: Identity, data: bytes | dict[str, Any], request_id: str | None
+        self, operation: Operation, identity: Identity, data: bytes | dict[str, Any], request_id: str
     ) -> bytes:
         if operation.verb is None:
             return (await self._send(identity, parse(messages.SendMessage, data))).model_dump_json().encode()
@@ -137,19 +145,35 @@ class Dispatcher:
             result = await operation.verb(tx, actor, params)
             if operation.audits not in (OWN, LOG):
                 facts = _ids(params) | _ids(result)
-                await audit.append(
-                    tx, actor.organization_id, actor.person_id, operation.audits, request_id or actor.request_id, facts
-                )
+                await audit.append(tx, actor.organization_id, actor.person_id, operation.audits, request_id, facts)
         return result.model_dump_json().encode()
 
-    async def admit(self, identity: Identity) -> None:
+    async def admit(self, identity: Identity, to: str = "connection.open") -> None:
         """Refuse whoever may not sign in; sends do not ask again, so it is asked before them. Raises Unauthorized."""
-        async with self._database.transaction() as tx:
-            await actors.load(tx, identity)
+        try:
+            async with self._database.transaction() as tx:
+                await actors.load(tx, identity)
+        except Unauthorized as refused:
+            await self._refused(identity, refused, to, {}, random_token())
+            raise
+
+    async def _refused(
+        self, identity: Identity, refused: WarmlineError, word: str, asked: dict[str, Any], request_id: str
+    ) -> None:
+        one = Refusal(word, refused.status, asked, request_id)
+        await self.refusals.record(identity.organization_id, identity.person_id, [one])
 
     async def _send(self, identity: Identity, params: messages.SendMessage) -> messages.Sent:
         sent = await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)
         return messages.Sent(message_id=sent["message_id"], offset=sent["offset"], at=when(sent["at"]))
+
+
+def _asked(operation: Operation, data: bytes | dict[str, Any]) -> dict[str, Any]:
+    """The ids that a refused call was about; none where its parameters are not even well formed."""
+    try:
+        return _ids(parse(operation.params, data))
+    except Invalid:
+        return {}
 
 
 def _ids(shape: BaseModel) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _endpoint(
         try:
             identity, _expires = await verifier.verify(_bearer(request))
             if operation.verb is None:
-                await dispatcher.admit(identity)
+                await dispatcher.admit(identity, operation.name)
             result = await dispatcher.call(identity, operation.name, await _params(request, operation), request_id)
         except WarmlineError as error:
             return refusal(error, request_id)

@@ -98,6 +98,7 @@ class Application:
         """Let go in the reverse order: what was sent is written and announced before the connections close."""
         await self.gateway.stop()
         await self.batcher.stop()
+        await self.dispatcher.refusals.stop()
         await self.bus.stop()
         await self._beside.aclose()
         await self.database.stop()

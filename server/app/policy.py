@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from server.operations import Dispatcher
 from server.people import actors, signing_out
 from server.people.actors import Identity
 from server.people.tokens import Verifier
+from server.refusals import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ with granted as materialized (
   insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
   select organization_id, $2, 'channel.open', patient_id, id, $4 from granted)
 select * from granted"""
+
+_CHANNEL = re.compile("ch_[0-9a-z]{20}")
+"""What could name a channel; anything else names nothing, and is not worth an entry in the access log."""
 
 
 class ChatPolicy:
@@ -80,6 +85,10 @@ class ChatPolicy:
             _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
         )
         found = {row["place"]: row for row in rows}
+        missing = [name for place, name in enumerate(names, 1) if place not in found and _CHANNEL.fullmatch(name)]
+        if missing:
+            refused = [Refusal("channel.open", NotFound.status, {"channel_id": name}) for name in missing]
+            await self._dispatcher.refusals.record(identity.organization_id, identity.person_id, refused)
         return [_grant(found[place]) if place in found else NotFound(NOT_FOUND) for place in range(1, len(names) + 1)]
 
     async def rpc(self, identity: Identity, method: str, data: bytes) -> bytes:

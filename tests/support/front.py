@@ -10,6 +10,7 @@ from server.api import routes
 from server.app import asyncapi
 from server.operations import BY_NAME, OPERATIONS, Dispatcher
 from server.people.tokens import KeyedVerifier
+from server.refusals import Refusals
 from tests.support.cast import Clinic
 from tests.support.issuer import Issuer
 
@@ -19,7 +20,7 @@ class Front:
 
     def __init__(self, clinic: Clinic, issuer: Issuer, database_url: str) -> None:
         settings = issuer.settings(database_url)
-        dispatcher = Dispatcher(clinic.database, clinic.batcher)
+        self.dispatcher = dispatcher = Dispatcher(clinic.database, clinic.batcher)
         described = asyncapi.document(OPERATIONS)
         app = Starlette(routes=routes(dispatcher, KeyedVerifier.read(settings), clinic.database, settings, described))
         self.clinic = clinic
@@ -29,6 +30,10 @@ class Front:
     def token(self, person: str, clinic: Clinic | None = None) -> str:
         """A good token for a person of this clinic, or of another one."""
         return self.issuer.token((clinic or self.clinic).identity(person))
+
+    def forget_refusals(self) -> None:
+        """Give everybody a full budget of refusals to be recorded again."""
+        self.dispatcher.refusals = Refusals(self.clinic.database)
 
     async def send(self, token: str | None, method: str, path: str, **more: Any) -> httpx.Response:
         """One request with this token; `more` goes to httpx (json=, content=, params=, headers=)."""
