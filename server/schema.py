@@ -64,7 +64,7 @@ async def apply(url: str) -> None:
     connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         if await connection.fetchval(_TABLES):
-            await _require_match(connection)
+            await require_match(connection)
             return
         async with connection.transaction():
             await connection.execute(SCHEMA.read_text())
@@ -84,7 +84,7 @@ async def planned(url: str) -> list[str]:
     connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
         if await connection.fetchval(_TABLES):
-            await _require_match(connection)
+            await require_match(connection)
             return []
         roles = {row[0] for row in await connection.fetch(_ROLES)}
         transaction = connection.transaction()
@@ -109,7 +109,7 @@ async def raise_generation(url: str, dry_run: bool) -> int:
     """
     connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
-        await _require_match(connection)
+        await require_match(connection)
         async with connection.transaction():
             generation = await connection.fetchval("select generation from log_generation for update")
             if not dry_run:
@@ -127,10 +127,11 @@ async def check(url: str) -> None:
     """
     connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
-        await _require_durable(connection)
+        if wrong := await unsafe(connection):
+            raise Misconfigured("\n".join(wrong))
         # First the role, without which the rest cannot be read; before any `schema apply` there is none.
         await _require_role(connection, "warmline_app")
-        await _require_match(connection)
+        await require_match(connection)
     finally:
         await connection.close()
 
@@ -148,7 +149,7 @@ async def matches(url: str) -> bool:
     """Whether the database holds exactly this code's schema."""
     connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     try:
-        await _require_match(connection)
+        await require_match(connection)
     except Misconfigured:
         return False
     finally:
@@ -165,25 +166,35 @@ async def is_empty(url: str) -> bool:
         await connection.close()
 
 
-async def _require_durable(connection: asyncpg.Connection) -> None:
+async def unsafe(connection: asyncpg.Connection) -> list[str]:
+    """What about the server may lose a message that was acknowledged, each with the fix; empty when nothing does."""
+    found = []
     if int(await connection.fetchval("show server_version_num")) < 170000:
-        raise Misconfigured("DATABASE_URL: Postgres 17 or newer is needed (transaction_timeout)")
+        found.append("DATABASE_URL: Postgres 17 or newer is needed (transaction_timeout)")
     if await connection.fetchval("select pg_is_in_recovery()"):
-        raise Misconfigured("DATABASE_URL: this server is a standby; point it at the primary")
-    for name, least in (("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")):
+        found.append("DATABASE_URL: this server is a standby; point it at the primary")
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
         value = await connection.fetchval("select current_setting($1)", name)
         if value == "off" or (name == "synchronous_commit" and value == "local"):
-            raise Misconfigured(
-                f"{name} is {value}: an acknowledged message could be lost. Set {name} = {least} and restart Postgres"
+            found.append(
+                f"{name} is {value}: an acknowledged message could be lost. Set {name} = on and restart Postgres"
             )
+    return found
+
+
+async def may_act(connection: asyncpg.Connection, role: str) -> bool | None:
+    """Whether this login may act as a role; None when there is no such role, before any `schema apply`."""
+    found = await connection.fetchval(_MAY_ACT, role)
+    return None if found is None else bool(found)
 
 
 async def _require_role(connection: asyncpg.Connection, role: str) -> None:
-    if await connection.fetchval(_MAY_ACT, role) is False:
+    if await may_act(connection, role) is False:
         raise Misconfigured(f"DATABASE_URL: this login may not act as {role}. Run: grant {role} to <login>")
 
 
-async def _require_match(connection: asyncpg.Connection) -> None:
+async def require_match(connection: asyncpg.Connection) -> None:
+    """Refuse a database without exactly this code's schema. Raises Misconfigured."""
     stored = None
     if await connection.fetchval("select to_regclass('public.schema_state')"):
         stored = await connection.fetchval("select fingerprint from schema_state")

@@ -11,7 +11,7 @@ import pytest
 from server.cli import parser
 from tests.support.commands import warmline
 
-READS = {"schema check", "token", "keys list"}
+READS = {"schema check", "token", "keys list", "doctor"}
 """Commands that change nothing, whatever happens: each is a decision, so they are named one by one."""
 RUNS = {"dev", "serve", "work"}
 """The processes: what they change is what people ask of them."""

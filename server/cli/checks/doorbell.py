@@ -1,0 +1,77 @@
+"""Redis: there, new enough, and it rings: what is published comes out again, over the protocol that the gateways speak."""
+
+import asyncio
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from server.cli.checks.findings import Finding, error, ok, warning
+from server.config import LOOPBACK
+from server.ids import random_token
+
+PART = "redis"
+OLDEST = (6, 2)
+PATIENCE = 3.0
+
+
+async def check(url: str, production: bool) -> tuple[list[Finding], float | None]:
+    """The findings, and Redis's clock minus ours in seconds, when it answers."""
+    line = redis.Redis.from_url(url, protocol=2, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    try:
+        info: dict[str, Any] = await line.info()
+        found = [*_server(info), *await _rings(line)]
+        before = time.time()
+        seconds, micros = await line.time()
+        skew: float | None = seconds + micros / 1e6 - (before + time.time()) / 2
+    except (RedisError, OSError, TimeoutError) as wrong:
+        do = "See that it runs and that REDIS_URL is right. Meanwhile everything works, but live delivery takes up to 2 s."
+        return [error(PART, f"REDIS_URL: Redis cannot be used ({type(wrong).__name__})", do)], None
+    finally:
+        await line.aclose()
+    parts = urlsplit(url)
+    if parts.scheme == "redis" and (parts.hostname or "localhost") not in LOOPBACK and production:
+        do = "Use rediss:// (what travels are ids and ciphertext, but who writes to whom is seen)."
+        found.append(warning(PART, "the line to Redis is not encrypted, and leaves this machine", do))
+    return found, skew
+
+
+def _server(info: dict[str, Any]) -> list[Finding]:
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    version = str(info.get("valkey_version") or info["redis_version"])
+    found = [ok(PART, f"reachable: {name} {version}")]
+    if tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]) < OLDEST:
+        found = [error(PART, f"{name} {version} is too old", "Use a Valkey, or a Redis 6.2 or later.")]
+    if info.get("role") == "slave":
+        do = "Point REDIS_URL at the primary: what a replica is told, the others do not hear."
+        found.append(error(PART, "this Redis is a replica", do))
+    if info.get("maxmemory") and info["used_memory"] > 0.9 * info["maxmemory"]:
+        do = "Find out what fills it: Warmline keeps nothing there. At the limit the doorbell may fall silent."
+        found.append(warning(PART, f"{info['used_memory']} of {info['maxmemory']} bytes are used", do))
+    kept = info.get("aof_enabled") or info.get("rdb_changes_since_last_save")
+    found.append(
+        ok(PART, f"nothing must last there; {'what it keeps on disk is not ours' if kept else 'nothing is kept'}")
+    )
+    return found
+
+
+async def _rings(line: redis.Redis) -> list[Finding]:
+    topic, word = f"warmline:doctor:{random_token()}", random_token().encode()
+    try:
+        async with line.pubsub() as pubsub, asyncio.timeout(PATIENCE):
+            await pubsub.subscribe(topic)
+            while (await pubsub.get_message(timeout=PATIENCE) or {}).get("type") != "subscribe":
+                pass
+            began = time.monotonic()
+            await line.publish(topic, word)
+            while (await pubsub.get_message(timeout=PATIENCE) or {}).get("data") != word:
+                pass
+            taken = time.monotonic() - began
+    except TimeoutError:
+        return [error(PART, "what is published does not come out again", "Look at its load and at what is between.")]
+    except RedisError as wrong:
+        do = "Let the login publish and subscribe to warmline:* (ACL: &warmline:* +@pubsub +@connection +info +time)."
+        return [error(PART, f"publishing is refused ({type(wrong).__name__})", do)]
+    return [ok(PART, f"rings: published and received in {taken * 1000:.1f} ms over RESP2")]
