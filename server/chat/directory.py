@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from server.chat.channels import InChannel, mine
 from server.chat.policy import PersonKind
+from server.chat.shapes import when
 from server.db import Transaction
 from server.ids import MembershipId, PersonId
 from server.people.actors import Actor
@@ -23,6 +24,7 @@ class MemberShape(BaseModel):
     role: str | None = None
     person_id: PersonId | None = None
     read_offset: int | None = None
+    joined_at: str | None = None
 
 
 class Directory(BaseModel):
@@ -33,7 +35,7 @@ class Directory(BaseModel):
 
 
 _DIRECTORY = """
-select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, t.name as team_name, t.role,
+select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at, t.name as team_name, t.role,
        a.display_name, coalesce(a.preferred_name, a.legal_name) as real_name
   from memberships m
   left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
@@ -66,5 +68,6 @@ def _member(row: dict[str, Any], actor: Actor) -> MemberShape:
             "role": row["role"],
             "person_id": row["person_id"],
             "read_offset": row["read_offset"],
+            "joined_at": when(row["joined_at"]),
         }
     )

@@ -89,7 +89,7 @@ async def test_a_conversation_survives_gateways_killed_with_sends_in_flight(
             await until(page, f"{PENDING} === 0")
         expected = await the_log(clinic, nurse, channel)
         for page in (here, there):
-            await until(page, f"document.querySelectorAll('#messages [data-message-id]').length >= {len(expected)}")
+            await until(page, f"Number(document.getElementById('messages').dataset.items) > {len(expected)}")
             assert await shown(page) == expected, "what the page shows is what the database has, in its order"
             counted = await stats(page)
             assert counted["reconnects"] >= KILLS

@@ -70,12 +70,28 @@ async def until(page: Page, expression: str, within: float = 60) -> None:
             await asyncio.sleep(0.02)
 
 
+_DRAWN = """() => [...document.querySelectorAll("#messages [data-message-id]")]
+    .map((row) => [row.dataset.messageId, Number(row.dataset.offset), row.querySelector(".text").textContent])"""
+_SCROLL = """async (to) => {
+    const scroller = document.getElementById("scroller");
+    const before = scroller.scrollTop;
+    scroller.scrollTop = to === null ? before + scroller.clientHeight : to;
+    await new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
+    return scroller.scrollTop !== before || to !== null;
+}"""
+
+
 async def shown(page: Page) -> list[tuple[str, int, str]]:
-    """The messages on the page from top to bottom: id, offset, words."""
-    found = await page.locator("#messages [data-message-id]").evaluate_all(
-        "all => all.map(e => [e.dataset.messageId, Number(e.dataset.offset), e.querySelector('.text').textContent])"
-    )
-    return [(str(id), int(offset), str(text)) for id, offset, text in found]
+    """The messages that the page has, from top to bottom: id, offset, words. Scrolls through them: only some are drawn at a time."""
+    found: dict[str, tuple[str, int, str]] = {}
+    await page.evaluate(_SCROLL, 0)
+    more = True
+    while more:
+        for id, offset, text in await page.evaluate(_DRAWN):
+            found.pop(id, None)
+            found[str(id)] = (str(id), int(offset), str(text))
+        more = await page.evaluate(_SCROLL, None)
+    return list(found.values())
 
 
 async def stats(page: Page) -> dict[str, int]:

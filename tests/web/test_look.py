@@ -44,16 +44,16 @@ FAINT = """() => {
         }).filter(([ratio, least]) => ratio < least);
 }"""
 
-# What can be used has a name and room for a finger (24 px, WCAG 2.5.8); ids are single; one main, one h1; nothing moves.
+# What can be used has a name and room for a finger (44 px); ids are single; one main, one h1; nothing moves.
 FLAWS = """() => {
     const flaws = [];
     const name = (e) => e.getAttribute("aria-label") || e.textContent.trim() || (e.labels?.length && e.labels[0].textContent);
     for (const e of document.querySelectorAll("a, button, input, textarea, select, [tabindex='0']")) {
-        if (!e.checkVisibility()) continue;
+        if (!e.checkVisibility() || e.matches(".skip")) continue;
         const { width, height } = e.getBoundingClientRect();
         if (!name(e)) flaws.push(`no name: ${e.outerHTML.slice(0, 80)}`);
         const inText = getComputedStyle(e).display === "inline";
-        if (Math.min(width, height) < 24 && !inText) flaws.push(`small: ${e.outerHTML.slice(0, 80)}`);
+        if (Math.min(width, height) < 44 && !inText) flaws.push(`small: ${e.outerHTML.slice(0, 80)}`);
     }
     const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
     if (new Set(ids).size !== ids.length) flaws.push("an id stands twice");

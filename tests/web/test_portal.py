@@ -35,7 +35,7 @@ async def test_sections_stand_in_order_and_archived_ones_below(open_page: OpenPa
 
 
 async def open_members(page: Page) -> None:
-    await page.get_by_role("button", name="Members").click()
+    await page.get_by_role("button", name="Details").click()
     await expect(page.locator("#members li")).not_to_have_count(0)
 
 
@@ -48,8 +48,7 @@ async def test_a_colleague_is_added_and_taken_out(open_page: OpenPage, clinic: C
     await expect(page.locator("#members li")).to_have_count(4)
     await expect(page.locator("li.system").last).to_contain_text("Demo Receptionist joined")
     await page.get_by_role("button", name="Remove Demo Receptionist").click()
-    await expect(page.get_by_role("button", name="Yes, remove")).to_be_focused()
-    await page.get_by_role("button", name="Yes, remove").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     await expect(page.locator("#members li")).to_have_count(3)
     await expect(page.locator("li.system").last).to_contain_text("Demo Receptionist left")
 
@@ -59,7 +58,7 @@ async def test_the_last_one_cannot_leave_and_is_told_why(open_page: OpenPage, cl
     page = await open_page(f"{PORTAL}#/channel/care")
     await open_members(page)
     await page.get_by_role("button", name="Leave").click()
-    await page.get_by_role("button", name="Yes, leave").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Leave").click()
     await expect(page.locator("#details-words")).to_have_text(
         "A channel with a patient in it needs at least one active team member. Add a colleague first, then do this again."
     )

@@ -1,71 +1,48 @@
 /** The list of channels: sections by kind, unread badges, the open one marked. Links, so that keyboard and back button work. */
 
-import { h, keepChildren, unseen } from "./dom.js";
+import { h, unseen } from "./dom.js";
+import { SectionList } from "./parts/sections.js";
+import { toChannel } from "./route.js";
 import { briefly } from "./time.js";
 import { badge, channelNote, channelTitle } from "./words.js";
 
 export class ChannelList {
-  #root;
+  #list;
   #audience;
-  #sections = new Map(); // kind → {element, list}
-  #entries = new Map(); // channel id → {element, look}
 
   constructor(root, audience) {
-    this.#root = root;
     this.#audience = audience;
+    this.#list = new SectionList({ root, look, fill });
   }
 
   /** @param sections from Channels.sections(); `open` the id of the channel that is shown, or null */
   draw(sections, open) {
-    const focused = document.activeElement;
-    const elements = sections.map(({ kind, title, channels }) => {
-      const section = this.#section(kind, title);
-      keepChildren(
-        section.list,
-        channels.map((channel) => this.#entry(channel, channel.id === open)),
-      );
-      return section.element;
-    });
-    keepChildren(this.#root, elements);
-    if (focused !== document.activeElement && focused?.isConnected) focused.focus(); // moving an element takes its focus
+    const entries = (channels) => channels.map((channel) => this.#entry(channel, channel.id === open));
+    this.#list.draw(sections.map(({ kind, title, channels }) => ({ key: kind, title, entries: entries(channels) })));
   }
 
-  /** Moves the focus to the entry of a channel, or to the first one. */
+  /** Moves the focus to the entry of a channel, or to where it was last. */
   focus(channel) {
-    const entry = this.#entries.get(channel)?.element ?? this.#root;
-    entry.querySelector("a")?.focus();
-  }
-
-  #section(kind, title) {
-    if (!this.#sections.has(kind)) {
-      const list = h("ul");
-      const id = `section-${kind}`;
-      const element = h("section", { "aria-labelledby": id }, h("h2", { id }, title), list);
-      this.#sections.set(kind, { element, list });
-    }
-    return this.#sections.get(kind);
+    this.#list.focus(channel);
   }
 
   #entry(channel, isOpen) {
-    const title = channelTitle(channel, this.#audience);
-    const note = channelNote(channel, this.#audience);
-    const when = channel.last_at ? briefly(channel.last_at) : "";
-    const unread = channel.status === "active" ? channel.unread : 0;
-    const look = [title, note, when, unread, isOpen].join("\n");
-    const known = this.#entries.get(channel.id);
-    if (known?.look === look) return known.element;
-    const element = known?.element ?? emptyEntry(channel.id);
-    fill(element.firstElementChild, { title, note, when, unread, isOpen });
-    this.#entries.set(channel.id, { element, look });
-    return element;
+    return {
+      id: channel.id,
+      href: toChannel(channel.id),
+      title: channelTitle(channel, this.#audience),
+      note: channelNote(channel, this.#audience),
+      when: channel.last_at ? briefly(channel.last_at) : "",
+      unread: channel.status === "active" ? channel.unread : 0,
+      isOpen,
+    };
   }
 }
 
-function emptyEntry(id) {
-  return h("li", {}, h("a", { href: `#/channel/${id}`, "data-channel-id": id }));
-}
+const look = ({ title, note, when, unread, isOpen }) => [title, note, when, unread, isOpen].join("\n");
 
-function fill(link, { title, note, when, unread, isOpen }) {
+function fill(link, { id, title, note, when, unread, isOpen }) {
+  link.dataset.channelId = id;
   if (isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   link.classList.toggle("unread", unread > 0);

@@ -5,19 +5,22 @@ import { ChatView } from "./chat_view.js";
 import { Composer } from "./composer.js";
 import { byId, drawLater, onPhone, say } from "./dom.js";
 import { OpenChannels } from "./open_channels.js";
-import { Reading } from "./reading.js";
+import { printConversation } from "./printing.js";
+import { isLookedAt, Reading } from "./reading.js";
 import { wordsInstead } from "./row_view.js";
 import { failureWords } from "./words.js";
 
 const MANY_ITEMS = 1200; // beyond this, at the end of a long conversation, only the newest stay;
 const KEEP_ITEMS = 800; // scrolling up fetches the others again
+const ROOM_BEFORE_NEW = 20; // messages read already that are fetched with the new ones
 
 export class Chat {
   #channels;
   #changed;
   #opened;
   #current = null; // {conversation, directory}
-  #newAfter = null; // the read mark on opening: where "New messages" stands
+  #newAfter = null; // the read mark on opening, or when somebody last looked: where "New messages" stands
+  #newMet = true; // whether that place has been in sight
   #seenEnd = 0; // the newest offset that was in sight; what is behind it waits below
   #announcer = new Announcer(byId("announcer"));
   #view;
@@ -34,6 +37,7 @@ export class Chat {
     this.#view = new ChatView(audience, () => this.#scrolled());
     this.#composer = new Composer({ form: byId("composer"), send: (text) => this.#send(text) });
     byId("newest").addEventListener("click", () => (this.#view.log.toEnd(), this.focus()));
+    byId("first-new").addEventListener("click", () => this.#toFirstNew());
     byId("keep-draft").addEventListener("click", (event) => this.#copy(this.#composer.draft, event.currentTarget));
     addEventListener("focus", () => this.#scrolled());
     document.addEventListener("visibilitychange", () => this.#drawSoon());
@@ -46,6 +50,11 @@ export class Chat {
 
   get directory() {
     return this.#current?.directory ?? null;
+  }
+
+  /** The offset of the newest message of the open channel; 0 without one. */
+  get newestMessage() {
+    return this.#current?.conversation.items.findLast(({ type }) => type === "message")?.offset ?? 0;
   }
 
   /** How many messages wait here to be sent, in all channels. */
@@ -64,11 +73,12 @@ export class Chat {
     this.leave();
     this.#current = this.#opened.open(channel);
     this.#newAfter = channel.unread > 0 ? channel.read_offset : null;
+    this.#newMet = this.#newAfter === null;
     this.#seenEnd = 0;
     this.#reading.turnTo(channel.id, channel.read_offset);
     this.#composer.turnTo(channel.id);
     this.#current.directory.load();
-    this.#current.conversation.open();
+    this.#current.conversation.open(channel.unread + ROOM_BEFORE_NEW);
     this.#draw();
   }
 
@@ -96,10 +106,32 @@ export class Chat {
     this.#drawSoon();
   }
 
-  /** Whoever writes looks at what they wrote, wherever they were reading. */
+  /** The whole conversation on paper, or as a file: what is not loaded yet is fetched first. */
+  print(about) {
+    const { conversation, directory } = this.#current ?? {};
+    if (conversation) return printConversation({ conversation, directory, about, say: (words) => this.say(words), draw: () => this.#draw() });
+  }
+
+  /** Tells something to whoever cannot see the page. */
+  say(words) {
+    this.#announcer.notice(words);
+  }
+
+  /** Whoever writes looks at what they wrote, wherever they were reading; what was new is old then. */
   #send(text) {
+    this.#newAfter = null;
+    this.#newMet = true;
     this.#current.conversation.send(text);
     this.#view.log.toEnd();
+  }
+
+  async #toFirstNew() {
+    const { conversation } = this.#current;
+    const there = await conversation.loadBackTo(this.#newAfter + 1);
+    if (conversation !== this.#current?.conversation) return;
+    this.#draw();
+    if (there) this.#view.log.toLine("new");
+    byId("scroller").focus({ preventScroll: true });
   }
 
   // ---- what the open channels report
@@ -122,9 +154,17 @@ export class Chat {
     if (!isNew) return;
     const unread = conversation.unreadAfter(this.#channels.get(id)?.read_offset);
     this.#channels.note(id, { top: data.offset, last_at: data.at, ...(unread !== null && { unread }) });
-    const fromOther = data.type === "message" && data.author !== conversation.me;
-    if (fromOther && id === this.channelId)
-      this.#announcer.message(directory.name(data.author), data.text ?? wordsInstead(data));
+    if (data.type !== "message" || data.author === conversation.me || id !== this.channelId) return;
+    if (!isLookedAt()) this.#markNew(data.offset);
+    this.#announcer.message(directory.name(data.author), data.text ?? wordsInstead(data));
+  }
+
+  /** Nobody looks, and everything before this was read: the line stands here when they come back. */
+  #markNew(offset) {
+    const after = Math.max(this.#newAfter ?? 0, this.#reading.mark);
+    if (this.#current.conversation.countFromOthers(after) > 1) return;
+    this.#newAfter = offset - 1;
+    this.#newMet = false;
   }
 
   // ---- drawing
@@ -151,7 +191,15 @@ export class Chat {
     if (log.nearTop) conversation.loadOlder();
     if (log.atEnd) this.#seenEnd = conversation.newest;
     this.#view.drawWayDown(conversation, this.#seenEnd ? conversation.countFromOthers(this.#seenEnd) : 0);
+    this.#drawWayUp(conversation);
     this.#reading.check(conversation.readable, () => log.atEnd && conversation.phase === "ready");
+  }
+
+  #drawWayUp(conversation) {
+    if (this.#view.log.whereIs("new") === "in") this.#newMet = true;
+    const loading = conversation.phase !== "ready";
+    const missed = !this.#newMet && !loading && this.#view.log.whereIs("new") !== "below";
+    this.#view.drawWayUp(missed ? Math.max(1, conversation.countFromOthers(this.#newAfter)) : 0);
   }
 
   // ---- what one can do with a message that was not delivered

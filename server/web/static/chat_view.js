@@ -44,12 +44,21 @@ export class ChatView {
     say(byId("newest"), below ? `${plural(below, "new message")} below` : "To the newest message");
   }
 
+  /** The button that leads up to the first new message, where that is out of sight and not loaded or not met yet. */
+  drawWayUp(count) {
+    byId("first-new").hidden = !count;
+    if (count) say(byId("first-new"), count > 99 ? "Go to the first of many new messages" : `Go to the first of ${plural(count, "new message")}`);
+  }
+
   #drawLog(facts, newAfter) {
     const { items, me, outbox, phase } = facts.conversation;
     const pendings = outbox.shown;
     if (phase === "loading" && pendings.length === 0) return;
     const keyOf = (item) => facts.conversation.keyOf(item);
-    this.#log.draw(daysOf({ items, pendings, me, keyOf, newAfter }), around({ ...facts, audience: this.#audience }));
+    const line = newAfter !== null && facts.conversation.reaches(newAfter + 1) ? newAfter : null;
+    const days = daysOf({ items, pendings, me, keyOf, newAfter: line });
+    this.#log.draw(days, around({ ...facts, audience: this.#audience }));
+    byId("messages").dataset.items = items.length; // how many are loaded; fewer are drawn
   }
 
   #subtitle(channel, directory) {

@@ -10,6 +10,7 @@ import { backoff } from "./backoff.js";
 import { Outbox } from "./outbox.js";
 
 const PAGE = 50;
+const LARGEST = 100; // the server's own limit
 const AHEAD = -1; // the revision of an own message that the server answered for and the log has not brought yet
 
 /** Messages have an id of their own; other items are known by their place in the log. */
@@ -27,6 +28,7 @@ export class Conversation {
   #resting = false; // older history could not be fetched just now
   #position = null;
   #listening = false;
+  #wanted = PAGE;
 
   /**
    * @param id the channel's id; `me` my membership's id in it
@@ -86,9 +88,10 @@ export class Conversation {
     return (item.id && this.outbox.clientIdOf(item.id)) ?? idOf(item);
   }
 
-  /** Begins, or goes on, listening: from the last position when there is one, else from a fresh page. */
-  open() {
+  /** Begins, or goes on, listening: from the last position when there is one, else from a fresh page of `wanted` items. */
+  open(wanted = PAGE) {
     this.#listening = true;
+    this.#wanted = Math.min(LARGEST, Math.max(PAGE, wanted));
     if (this.phase === "ended") this.phase = "loading";
     if (this.#position) this.#subscribe();
     else this.#load();
@@ -126,11 +129,30 @@ export class Conversation {
     return entry;
   }
 
+  /** Whether everything from an offset on is loaded. */
+  reaches(offset) {
+    return this.phase === "ready" && (!this.more || (this.items[0]?.offset ?? Infinity) <= offset);
+  }
+
   /** Fetches the page of history before the oldest item. */
-  async loadOlder() {
+  async loadOlder(limit = PAGE) {
     if (this.phase !== "ready" || !this.more || this.#loading || this.#stale || this.#resting) return;
     const before = this.items[0]?.offset;
-    await this.#fetch(before ? { before } : {}, (page) => this.#adopt(page));
+    await this.#fetch({ limit, ...(before && { before }) }, (page) => this.#adopt(page));
+  }
+
+  /** Fetches history back to an offset (1: all of it). Answers whether it is there; a refusal or a break ends the attempt. */
+  async loadBackTo(offset) {
+    while (!this.reaches(offset)) {
+      if (this.#loading) {
+        await this.#loading.done;
+        continue;
+      }
+      const oldest = this.items[0]?.offset;
+      await this.loadOlder(LARGEST);
+      if (this.items[0]?.offset === oldest && this.more) return false;
+    }
+    return true;
   }
 
   /** Forgets all but the newest items; they can be fetched again. */
@@ -147,7 +169,7 @@ export class Conversation {
   // ---- loading
 
   #load() {
-    return this.#fetch({}, (page) => {
+    return this.#fetch({ limit: this.#wanted }, (page) => {
       const stale = this.#stale ?? [];
       this.#stale = null;
       for (const id of stale) this.#items.delete(id);
@@ -160,11 +182,16 @@ export class Conversation {
     });
   }
 
-  async #fetch(extra, then) {
+  #fetch(extra, then) {
     const fetch = (this.#loading = {});
+    fetch.done = this.#run(fetch, extra, then);
+    return fetch.done;
+  }
+
+  async #run(fetch, extra, then) {
     this.#on.changed();
     try {
-      const page = await this.#wire.rpc("message.history", { channel_id: this.id, limit: PAGE, ...extra });
+      const page = await this.#wire.rpc("message.history", { channel_id: this.id, ...extra });
       if (fetch !== this.#loading) return;
       this.#loading = null;
       this.#tries = 0;

@@ -7,9 +7,9 @@
 import { Channels } from "./channels.js";
 import { Chat } from "./chat.js";
 import { ConnectionLine } from "./connection_line.js";
-import { byId, drawLater, h } from "./dom.js";
+import { byId, drawLater, h, say } from "./dom.js";
 import { Fetching } from "./fetching.js";
-import { signIn, signOut } from "./signin.js";
+import { signIn } from "./signin.js";
 import { newStats } from "./subscription.js";
 import { Wire } from "./wire.js";
 
@@ -17,16 +17,15 @@ const ADDRESS = `${location.protocol === "https:" ? "wss" : "ws"}://${location.h
 
 /**
  * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
- * different. page: {wire, me, channels, chat}.
+ * different. page: {wire, me, channels, chat, audience}.
  */
 export async function startPage({ kind, audience, ready, draw }) {
   const stats = newStats();
   window.warmline = { stats };
   keepHeight();
-  byId("signout").addEventListener("click", signOut);
   const fetchToken = await signIn(kind);
   byId("app").hidden = false;
-  const page = { me: null };
+  const page = { me: null, audience };
   let isReady = false;
   const drawSoon = drawLater(() => isReady && draw(page));
   const changed = () => {
@@ -34,6 +33,7 @@ export async function startPage({ kind, audience, ready, draw }) {
     page.chat.redraw();
     if (!isReady && page.me && page.channels.loaded) {
       isReady = true;
+      say(byId("clinic"), page.me.organization.name);
       ready(page);
     }
     drawSoon();
@@ -53,6 +53,7 @@ export async function startPage({ kind, audience, ready, draw }) {
     changed();
   });
   guard(page);
+  byId("skip").addEventListener("click", skip);
   page.wire.start();
 }
 
@@ -77,6 +78,13 @@ function wrongPage(wire, kind) {
       : ["This page is for the clinic’s team.", `/${location.search}`, "Go to the patients’ page"];
   byId("signin-words").replaceChildren(words);
   byId("people").replaceChildren(h("li", {}, h("a", { href }, link)));
+}
+
+/** To the conversation, or to what stands in its place. The address stays: it names where one is. */
+function skip(event) {
+  event.preventDefault();
+  const heading = [...document.querySelectorAll("main :is(h1, h2)[tabindex]")].find((one) => one.checkVisibility());
+  (heading ?? byId("channels").querySelector("a[tabindex='0']"))?.focus();
 }
 
 /** The network is back, or someone looks again: do not wait. And nobody leaves by accident while something is unsent. */

@@ -1,19 +1,24 @@
 /** The patient's page: straight into the care team's conversation; a list only when there are several. */
 
+import { drawAccount } from "./account.js";
 import { ChannelList } from "./channel_list.js";
+import { ChannelMenu } from "./channel_menu.js";
+import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { startPage } from "./page.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { badge } from "./words.js";
 
 const list = new ChannelList(byId("channels"), "patient");
+let details;
 let shown = null; // the last view, to move the focus only when it changes
 
 startPage({ kind: "patient", audience: "patient", ready, draw });
 
 function ready(page) {
-  say(byId("clinic"), page.me.organization.name);
-  say(byId("whoami"), page.me.person.name);
+  drawAccount(page.me);
+  details = new Details(page);
+  new ChannelMenu(page, details);
   addEventListener("hashchange", () => draw(page));
 }
 
@@ -24,6 +29,7 @@ function draw(page) {
   if (straightIn && channels.first && !channels.get(route().id)) replaceRoute(toChannel(channels.first.id));
   show(page, several);
   list.draw(channels.sections(), chat.channelId);
+  details.draw();
   const elsewhere = channels.unread - (channels.get(chat.channelId)?.unread ?? 0);
   say(byId("back-count"), elsewhere ? badge(elsewhere) : "");
   document.title = channels.unread ? `(${badge(channels.unread)}) Your messages` : "Your messages";
@@ -39,6 +45,7 @@ function show({ channels, chat }, several) {
   document.body.classList.toggle("several", several);
   byId("none").hidden = now !== "none";
   byId("conversation").hidden = now !== "conversation";
+  if (now !== "conversation") byId("details").hidden = true;
   moveFocus(now, id, chat);
 }
 

@@ -1,33 +1,45 @@
-/** The message centre: channels by section, the conversation, its members; and the patients. */
+/** The message centre: channels by section, the conversation, its details; and the places beside them. */
 
+import { drawAccount } from "./account.js";
+import { ChannelFinder } from "./channel_finder.js";
 import { ChannelList } from "./channel_list.js";
+import { ChannelMenu } from "./channel_menu.js";
 import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { startPage } from "./page.js";
-import { Patients } from "./patients.js";
+import { patients } from "./places/patients.js";
+import { mark, Places } from "./places/places.js";
 import { replaceRoute, route, toChannel } from "./route.js";
+import { Shortcuts } from "./shortcuts.js";
 import { badge } from "./words.js";
+
+const PLACES = [patients];
 
 const list = new ChannelList(byId("channels"), "staff");
 let details;
-let patients;
+let finder;
+let places;
 let shown = null; // the last view and channel, to move the focus only when they change
 
 startPage({ kind: "team_member", audience: "staff", ready, draw });
 
 function ready(page) {
-  say(byId("clinic"), page.me.organization.name);
-  say(byId("whoami"), page.me.person.name);
+  const shortcuts = new Shortcuts(actions(page));
+  drawAccount(page.me, [{ words: "Keyboard shortcuts", run: () => shortcuts.help() }]);
   details = new Details(page);
-  patients = new Patients(page, (id) => (location.hash = toChannel(id)));
+  new ChannelMenu(page, details);
+  finder = new ChannelFinder(() => draw(page));
+  places = new Places(page, PLACES, byId("places"), byId("place"));
   addEventListener("hashchange", () => draw(page));
 }
 
 function draw(page) {
   const { channels, chat } = page;
   show(page);
-  list.draw(channels.sections(), chat.channelId);
+  const sections = finder.filter(channels.sections());
+  list.draw(sections, chat.channelId);
   byId("no-channels").hidden = channels.size > 0;
+  finder.told(channels.size, sections);
   details.draw();
   const count = channels.unread ? badge(channels.unread) : "";
   say(byId("messages-count"), count);
@@ -38,30 +50,26 @@ function draw(page) {
 
 function show({ channels, chat }) {
   const { view, id } = route();
+  const place = places.has(view) ? view : null;
   const isOpen = view === "channel" && (channels.get(id) || chat.channelId === id);
-  if (view === "channel" && !isOpen) return missing(channels, id);
-  const now = view === "channel" ? "conversation" : view;
+  if (!place && view !== "list" && !isOpen) return missing(channels, id);
+  const now = place ?? (isOpen ? "conversation" : "list");
   if (isOpen && channels.get(id)) chat.open(channels.get(id));
   if (now !== "conversation") chat.leave();
   document.body.dataset.view = now;
-  for (const [name, link] of [
-    ["patients", "to-patients"],
-    ["messages", "to-messages"],
-  ]) {
-    const here = (name === "patients") === (view === "patients");
-    here ? byId(link).setAttribute("aria-current", "page") : byId(link).removeAttribute("aria-current");
-  }
-  byId("patients").hidden = view !== "patients";
-  byId("panes").hidden = view === "patients";
+  mark(byId("to-messages"), !place);
+  byId("panes").hidden = place !== null;
   byId("conversation").hidden = now !== "conversation";
   byId("nothing-open").hidden = now === "conversation";
+  if (now !== "conversation") byId("details").hidden = true;
+  places.show(place, id);
   moveFocus(now, id, chat);
 }
 
-/** The address names a channel that is not, or not yet, mine: a new one may still be on its way. */
+/** The address names a channel that is not, or not yet, mine (a new one may still be on its way), or a place there is not. */
 function missing(channels, id) {
   replaceRoute("#/");
-  channels.refresh().then(() => channels.get(id) && (location.hash = toChannel(id)));
+  if (id) channels.refresh().then(() => channels.get(id) && (location.hash = toChannel(id)));
 }
 
 function moveFocus(now, id, chat) {
@@ -69,9 +77,37 @@ function moveFocus(now, id, chat) {
   if (shown === view) return;
   const before = shown;
   shown = view;
-  if (view.startsWith("patients")) patients.open();
   if (before === null) return;
   if (now === "conversation") chat.focus();
   else if (now === "list") list.focus(before.split(" ")[1]);
-  else byId("patients-title").focus();
+  else places.focus(now);
+}
+
+/** What the keys do. */
+function actions({ channels, chat }) {
+  const all = () => channels.sections().flatMap(({ channels: some }) => some);
+  const go = (channel) => channel && (location.hash = toChannel(channel.id));
+  const step = (by) => {
+    const at = all().findIndex(({ id }) => id === chat.channelId);
+    go(all()[at < 0 ? 0 : at + by]);
+  };
+  const unread = () => {
+    const after = all().findIndex(({ id }) => id === chat.channelId) + 1;
+    const turned = [...all().slice(after), ...all().slice(0, after)];
+    const next = turned.find(({ status, unread: count, id }) => status === "active" && count > 0 && id !== chat.channelId);
+    next ? go(next) : chat.say("Nothing else is unread.");
+  };
+  return {
+    next: () => step(1),
+    previous: () => step(-1),
+    unread,
+    reply: () => chat.channelId && chat.focus(),
+    find: () => {
+      if (byId("panes").hidden) location.hash = "#/";
+      byId("panes").hidden = false;
+      finder.focus();
+    },
+    newest: () => chat.channelId && byId("newest").click(),
+    details: () => chat.channelId && details.toggle(),
+  };
 }

@@ -27,6 +27,10 @@ export class Reading {
     this.#mark = mark;
   }
 
+  get mark() {
+    return this.#mark;
+  }
+
   /** The newest thing that can be read is at `newest`; call whenever that, or what is in sight, changes. */
   check(newest, inSight) {
     this.#newest = newest;
@@ -61,6 +65,7 @@ export class Reading {
   }
 }
 
-function isLookedAt() {
+/** Whether the page is in front of someone. */
+export function isLookedAt() {
   return document.visibilityState === "visible" && document.hasFocus();
 }

@@ -1,15 +1,9 @@
 /** What a row needs to know beyond its item: names, who has seen it, what it answers. */
 
 import { nameOf } from "./directory.js";
-import { listed } from "./words.js";
+import { listed, roleName } from "./words.js";
 
 const QUOTE = 80;
-
-/** "ALLIED_HEALTH" → "Allied health" */
-export function roleName(role) {
-  const words = role.replaceAll("_", " ").toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
 
 /** The name above a message; staff also see what the person is here. */
 function labelOf(member, audience) {

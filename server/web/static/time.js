@@ -4,6 +4,8 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-d
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const full = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const zone = new Intl.DateTimeFormat(undefined, { timeZoneName: "shortOffset" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 /** "2025-03-09": the local day, in an order that sorts. */
@@ -20,6 +22,18 @@ export function timeOf(at) {
 /** The whole moment, for whoever asks (a tooltip). */
 export function momentOf(at) {
   return exact.format(new Date(at));
+}
+
+/** The date alone. */
+export function dateOf(at) {
+  return date.format(new Date(at));
+}
+
+/** The reader's time zone, as one would name it: "Europe/Berlin (GMT+1)". */
+export function zoneName() {
+  const { timeZone } = exact.resolvedOptions();
+  const offset = zone.formatToParts(new Date()).find(({ type }) => type === "timeZoneName")?.value;
+  return offset && offset !== timeZone ? `${timeZone} (${offset})` : timeZone;
 }
 
 export function dayWords(at, now = new Date()) {

@@ -49,6 +49,12 @@ export function systemLine({ type, members = [], by }, nameOf) {
   return null;
 }
 
+/** "ALLIED_HEALTH" → "Allied health" */
+export function roleName(role) {
+  const words = role.replaceAll("_", " ").toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** "A", "A and B", "A, B and C"; from `most` on "A, B and 4 more". */
 export function listed(names, most = 5) {
   const shown = names.length > most ? [...names.slice(0, most - 1), `${names.length - most + 1} more`] : names;

@@ -1,25 +1,47 @@
 /** The patients of the organisation: a list, a new one, and the way into a care-team channel. */
 
-import { byId, h, say } from "./dom.js";
-import { ask } from "./forms.js";
-import { roleName } from "./surroundings.js";
-import { teamMembers } from "./team.js";
+import { h, say } from "../dom.js";
+import { emptyState, skeleton } from "../parts/empty.js";
+import { ask } from "../parts/form.js";
+import { toChannel } from "../route.js";
+import { teamMembers } from "../team.js";
+import { roleName } from "../words.js";
 
 const PAGE = 50;
 
-export class Patients {
-  #page;
-  #toChannel;
-  #shown = [];
-  #more = false;
+export const patients = {
+  name: "patients",
+  label: "Patients",
+  may: ({ permissions }) => permissions.includes("patient.read"),
+  make: (page) => new Patients(page),
+};
 
-  /** @param toChannel called with a channel id to go there */
-  constructor(page, toChannel) {
+class Patients {
+  #page;
+  #shown = null; // null: not fetched yet
+  #more = false;
+  #title = h("h2", { id: "patients-title", tabindex: -1 }, "Patients");
+  #new = h("button", { type: "button", id: "new-patient", class: "primary", onclick: () => this.#create() }, "New patient");
+  #words = h("p", { id: "patients-words", role: "status" });
+  #list = h("ul", { id: "patient-list", class: "plain" });
+  #nothing = h("div");
+  #next = h("button", { type: "button", id: "more-patients", hidden: true }, "Show more");
+  element = h("section", { id: "patients", class: "view", "aria-labelledby": "patients-title" });
+
+  constructor(page) {
     this.#page = page;
-    this.#toChannel = toChannel;
-    byId("more-patients").addEventListener("click", () => this.#fetch(this.#shown.at(-1)?.id));
-    byId("new-patient").addEventListener("click", () => this.#create());
-    byId("new-patient").hidden = !page.me.permissions.includes("patient.create");
+    this.#next.addEventListener("click", () => this.#fetch(this.#shown.at(-1)?.id));
+    this.#new.hidden = !this.#mayCreate;
+    const head = h("header", { class: "head" }, this.#title, this.#new);
+    this.element.append(head, this.#words, this.#list, this.#nothing, this.#next);
+  }
+
+  get #mayCreate() {
+    return this.#page.me.permissions.includes("patient.create");
+  }
+
+  focus() {
+    this.#title.focus();
   }
 
   /** The view has come up: what is shown is fetched anew. */
@@ -28,22 +50,32 @@ export class Patients {
   }
 
   async #fetch(after) {
-    if (!this.#shown.length) say(byId("patients-words"), "Loading patients…");
+    if (!this.#shown) {
+      say(this.#words, "Loading patients…");
+      this.#list.replaceChildren(...skeleton());
+    }
     try {
       const { patients, more } = await this.#page.wire.rpc("patient.list", { limit: PAGE, ...(after && { after }) });
       this.#shown = after ? [...this.#shown, ...patients] : patients;
       this.#more = more;
-      say(byId("patients-words"), this.#shown.length ? "" : "There are no patients yet.");
+      say(this.#words, "");
     } catch (error) {
       if (!error.code) throw error;
-      say(byId("patients-words"), error.message);
+      say(this.#words, error.message);
     }
     this.#draw();
   }
 
   #draw() {
-    byId("patient-list").replaceChildren(...this.#shown.map((patient) => this.#entry(patient)));
-    byId("more-patients").hidden = !this.#more;
+    const shown = this.#shown ?? [];
+    this.#list.replaceChildren(...shown.map((patient) => this.#entry(patient)));
+    this.#nothing.replaceChildren(...(this.#shown?.length === 0 ? [this.#empty()] : []));
+    this.#next.hidden = !this.#more;
+  }
+
+  #empty() {
+    const action = this.#mayCreate ? { words: "New patient", run: () => this.#create() } : null;
+    return emptyState({ title: "No patients yet", words: "Patients of your clinic stand here.", action });
   }
 
   #entry(patient) {
@@ -68,7 +100,7 @@ export class Patients {
     const name = h("span", { class: "unseen" }, ` of ${patient.preferred_name ?? patient.legal_name}`);
     if (mine)
       return [
-        h("a", { class: "button", href: `#/channel/${encodeURIComponent(mine)}` }, "Open care team channel", name),
+        h("a", { class: "button", href: toChannel(mine) }, "Open care team channel", name),
       ];
     if (patient.care_team === "archived") return [h("p", { class: "quiet" }, "Care team channel archived")];
     if (patient.care_team === "active")
@@ -103,8 +135,8 @@ export class Patients {
     if (!result) return;
     await this.#page.channels.refresh();
     await this.#fetch();
-    if (result.channel_id && this.#page.channels.get(result.channel_id)) return this.#toChannel(result.channel_id);
-    say(byId("patients-words"), result.created ? "The channel is active." : "The channel was active already.");
+    if (result.channel_id && this.#page.channels.get(result.channel_id)) return (location.hash = toChannel(result.channel_id));
+    say(this.#words, result.created ? "The channel is active." : "The channel was active already.");
   }
 
   async #create() {
@@ -129,7 +161,7 @@ export class Patients {
     });
     if (!patient) return;
     await this.#fetch();
-    say(byId("patients-words"), `${patient.preferred_name ?? patient.legal_name} was created.`);
+    say(this.#words, `${patient.preferred_name ?? patient.legal_name} was created.`);
   }
 
   async #team() {
@@ -137,7 +169,7 @@ export class Patients {
       return await teamMembers(this.#page.wire);
     } catch (error) {
       if (!error.code) throw error;
-      say(byId("patients-words"), error.message);
+      say(this.#words, error.message);
       return null;
     }
   }

@@ -1,0 +1,135 @@
+/** Who is in the open channel; staff add colleagues, take people out, and leave. */
+
+import { roleOf } from "./about.js";
+import { nameOf } from "./directory.js";
+import { byId, h, say, unseen } from "./dom.js";
+import { confirmed } from "./parts/dialog.js";
+import { teamMembers } from "./team.js";
+import { dateOf } from "./time.js";
+import { plural, roleName } from "./words.js";
+
+export class Members {
+  #page;
+  #changed;
+  #colleagues = []; // active team members of the organisation, for the picker
+  #look = "";
+
+  constructor(page, changed) {
+    this.#page = page;
+    this.#changed = changed;
+    byId("add-form")?.addEventListener("submit", (event) => this.#add(event));
+  }
+
+  forget() {
+    this.#look = "";
+  }
+
+  /** Fetches what the picker offers. */
+  async load() {
+    if (!this.#isStaff) return;
+    try {
+      this.#colleagues = await teamMembers(this.#page.wire);
+    } catch (error) {
+      if (!error.code) throw error;
+      say(byId("details-words"), error.message);
+    }
+    this.#changed();
+  }
+
+  draw() {
+    const { directory, channelId, newestMessage } = this.#page.chat;
+    const members = directory.active;
+    const { status } = this.#page.channels.get(channelId) ?? {};
+    const look = JSON.stringify([channelId, status, members, newestMessage, this.#colleagues.length]);
+    if (look === this.#look) return;
+    this.#look = look;
+    say(byId("members-count"), plural(members.length, "member"));
+    byId("members").replaceChildren(...members.map((member) => this.#member(member, newestMessage)));
+    if (this.#isStaff) this.#drawPicker(members);
+  }
+
+  get #isStaff() {
+    return this.#page.audience === "staff";
+  }
+
+  #member(member, newest) {
+    const { audience } = this.#page;
+    const joined = member.joined_at ? `joined ${dateOf(member.joined_at)}` : null;
+    const read = this.#isStaff && !member.me && newest ? readWords(member, newest) : null;
+    return h(
+      "li",
+      { "data-member-id": member.id },
+      h("p", { class: "member-name" }, h("bdi", {}, nameOf(member)), member.me ? " (you)" : ""),
+      h("p", { class: "member-what" }, [roleOf(member, audience), joined].filter(Boolean).join(" · ")),
+      read ? h("p", { class: "member-what" }, read) : null,
+      this.#mayRemove(member) ? this.#removeButton(member) : null,
+    );
+  }
+
+  /** Leaving is everyone's own affair; taking out someone else takes messaging.manage. The server has the last word. */
+  #mayRemove(member) {
+    const { kind, status } = this.#page.channels.get(this.#page.chat.channelId) ?? {};
+    if (!this.#isStaff || kind === "direct" || status !== "active") return false;
+    if (member.kind === "patient" && kind !== "group") return false; // it is their channel
+    return member.me || this.#manages;
+  }
+
+  get #manages() {
+    return this.#page.me.permissions.includes("messaging.manage");
+  }
+
+  #removeButton(member) {
+    const ask = () => this.#remove(member);
+    const name = member.me ? null : unseen(` ${nameOf(member)}`);
+    return h("button", { type: "button", class: "small", onclick: ask }, member.me ? "Leave" : "Remove", name);
+  }
+
+  async #remove(member) {
+    const name = nameOf(member);
+    const question = member.me
+      ? { title: "Leave this channel?", words: "You will no longer see what is written in it.", yes: "Leave" }
+      : { title: `Remove ${name}?`, words: "They will no longer see what is written in it.", yes: "Remove" };
+    if (!(await confirmed(question))) return;
+    const done = member.me ? "You have left the channel." : `${name} was removed.`;
+    await this.#run("member.remove", { member_id: member.id }, done);
+  }
+
+  async #add(event) {
+    event.preventDefault();
+    const person = byId("add-person").value;
+    const name = byId("add-person").selectedOptions[0]?.textContent;
+    if (person) await this.#run("member.add", { person_id: person }, `${name} was added.`);
+  }
+
+  async #run(operation, params, done) {
+    const { wire, chat } = this.#page;
+    const { channelId, directory } = chat;
+    say(byId("details-words"), "One moment…");
+    try {
+      await wire.rpc(operation, { channel_id: channelId, ...params });
+      say(byId("details-words"), done);
+    } catch (error) {
+      if (!error.code) throw error;
+      say(byId("details-words"), error.message);
+    }
+    await directory.load();
+    this.#changed();
+    if (!byId("details").contains(document.activeElement)) byId("details-title").focus(); // what had the focus is gone
+  }
+
+  /** Colleagues who are not in the channel yet. */
+  #drawPicker(members) {
+    const { channels, chat } = this.#page;
+    const inside = new Set(members.map(({ person_id: person }) => person));
+    const others = this.#colleagues.filter(({ id }) => !inside.has(id));
+    const options = others.map(({ id, name, role }) => h("option", { value: id }, `${name} (${roleName(role)})`));
+    byId("add-person").replaceChildren(h("option", { value: "" }, "Choose…"), ...options);
+    const { kind, status } = channels.get(chat.channelId) ?? {};
+    const mayAdd = status === "active" && kind !== "direct" && (kind !== "group" || this.#manages);
+    byId("add-form").hidden = !mayAdd || others.length === 0;
+  }
+}
+
+function readWords({ read_offset: mark = 0 }, newest) {
+  return mark >= newest ? "Has read everything" : "Has not read the newest messages";
+}

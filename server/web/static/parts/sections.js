@@ -1,0 +1,69 @@
+/**
+ * A list in titled sections, kept in step with elements, walked by arrows: the channels of both pages, and whatever comes.
+ *
+ * What an entry is and how it looks is its owner's affair; this keeps order, focus and what has not changed.
+ */
+
+import { h, keepChildren } from "../dom.js";
+import { Roving } from "./roving.js";
+
+export class SectionList {
+  #root;
+  #look;
+  #fill;
+  #sections = new Map(); // section key → {element, list}
+  #entries = new Map(); // entry id → {element, look}
+  #roving;
+
+  /**
+   * @param root takes the sections
+   * @param look `(entry) → string`, what it looks like, to compare; `fill(link, entry)` draws it into its <a> when that changed
+   */
+  constructor({ root, look, fill }) {
+    this.#root = root;
+    this.#look = look;
+    this.#fill = fill;
+    this.#roving = new Roving(root, "li > a");
+  }
+
+  /** @param sections `[{key, title, entries: [{id, href, …}]}]` in order */
+  draw(sections) {
+    const focused = document.activeElement;
+    const elements = sections.map(({ key, title, entries }) => {
+      const section = this.#section(key, title);
+      keepChildren(
+        section.list,
+        entries.map((entry) => this.#entry(entry)),
+      );
+      return section.element;
+    });
+    keepChildren(this.#root, elements);
+    if (focused !== document.activeElement && focused?.isConnected) focused.focus(); // moving an element takes its focus
+    this.#roving.refresh();
+  }
+
+  /** Moves the focus to an entry, or to where it was last. */
+  focus(id) {
+    this.#roving.focus(this.#entries.get(id)?.element.querySelector("a") ?? undefined);
+  }
+
+  #section(key, title) {
+    if (!this.#sections.has(key)) {
+      const list = h("ul");
+      const id = `section-${key}`;
+      const element = h("section", { "aria-labelledby": id }, h("h2", { id }, title), list);
+      this.#sections.set(key, { element, list });
+    }
+    return this.#sections.get(key);
+  }
+
+  #entry(entry) {
+    const look = this.#look(entry);
+    const known = this.#entries.get(entry.id);
+    if (known?.look === look) return known.element;
+    const element = known?.element ?? h("li", {}, h("a", { href: entry.href, tabindex: -1 }));
+    this.#fill(element.firstElementChild, entry);
+    this.#entries.set(entry.id, { element, look });
+    return element;
+  }
+}
