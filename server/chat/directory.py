@@ -35,8 +35,8 @@ class Directory(BaseModel):
 
 
 _DIRECTORY = """
-select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at, t.name as team_name, t.role,
-       a.display_name, coalesce(a.preferred_name, a.legal_name) as real_name
+select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at,
+       t.name as team_name, t.role, a.display_name, coalesce(a.preferred_name, a.legal_name) as real_name
   from memberships m
   left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
   left join patients a on (a.organization_id, a.id) = (m.organization_id, m.person_id)

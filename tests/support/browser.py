@@ -82,7 +82,7 @@ _SCROLL = """async (to) => {
 
 
 async def shown(page: Page) -> list[tuple[str, int, str]]:
-    """The messages that the page has, from top to bottom: id, offset, words. Scrolls through them: only some are drawn at a time."""
+    """The messages that the page has, from top to bottom: id, offset, words. Scrolls through them, as few are drawn."""
     found: dict[str, tuple[str, int, str]] = {}
     await page.evaluate(_SCROLL, 0)
     more = True
