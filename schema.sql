@@ -155,6 +155,7 @@ create table memberships (
   read_offset     bigint not null check (read_offset >= visible_from - 1),
   marked_unread   boolean not null default false,
   muted           boolean not null default false,
+  hidden_offset   bigint check (hidden_offset >= 0),
   joined_offset   bigint not null check (joined_offset >= 1),
   joined_at       timestamptz not null,
   left_offset     bigint check (left_offset > joined_offset),
@@ -175,6 +176,7 @@ create table memberships (
 comment on table memberships is 'A person''s place in a channel, under an id that exists in this channel alone: all that other patients learn of who wrote. Leaving ends it; coming back starts a new one.';
 comment on column memberships.visible_from is 'The floor: the first offset this member sees (1 = all).';
 comment on column memberships.read_offset is 'The read mark; only moves forward.';
+comment on column memberships.hidden_offset is 'Direct channels: hidden from this member''s list until the log goes on beyond this offset.';
 create unique index memberships_once_at_a_time on memberships (person_id, channel_id, organization_id) where left_at is null;
 create index memberships_of_a_channel on memberships (channel_id, organization_id);
 create index memberships_lately_joined on memberships (joined_at);
@@ -213,6 +215,8 @@ create table message_revisions (
   key_id           text not null,
   ciphertext       bytea not null,
   created_at       timestamptz not null,
+  deletes          boolean not null default false,
+  reason           bytea,
   primary key (message_id, revision, channel_id, organization_id),
   foreign key (organization_id, channel_id, message_id) references messages (organization_id, channel_id, id),
   foreign key (organization_id, author_person_id) references people (organization_id, id),
@@ -224,7 +228,7 @@ create table events (
   organization_id text not null,
   channel_id      text not null,
   log_offset      bigint not null check (log_offset >= 1),
-  kind            text not null check (kind in ('opened', 'joined', 'left', 'archived', 'unarchived', 'message', 'revised')),
+  kind            text not null check (kind in ('opened', 'joined', 'left', 'archived', 'unarchived', 'renamed', 'asked', 'message', 'revised')),
   audience        text not null default 'all' check (audience in ('all', 'staff')),
   message_id      text,
   target_offset   bigint check (target_offset < log_offset),
@@ -237,7 +241,7 @@ create table events (
   constraint events_change_what_came_before check ((kind = 'revised') = (target_offset is not null))
 );
 comment on table events is 'The channel log, append-only: offsets 1, 2, 3 … without a hole, in one order for everybody. An event says what changed and where, never the words.';
-comment on column events.facts is 'Membership ids only: opens and ends (which memberships start and end here), by (whose act it was).';
+comment on column events.facts is 'Ids only: opens and ends (which memberships start and end here), by (whose act it was), replaces (whose place they take over); person: a team member who acts without a membership, told to staff alone.';
 create index events_written_lately on events (created_at);
 
 create table log_generation (

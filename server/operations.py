@@ -11,7 +11,18 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from server import audit
-from server.chat import activation, channels, directory, memberships, messages, reads
+from server.chat import (
+    activation,
+    asking,
+    channels,
+    closing,
+    directory,
+    leaving,
+    memberships,
+    messages,
+    opening,
+    reads,
+)
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
 from server.db import Database, Transaction
@@ -61,7 +72,7 @@ class Operation:
 
 _MESSAGES: Final = "/api/channels/{channel_id}/messages"
 _MEMBERS: Final = "/api/channels/{channel_id}/members"
-_ACTIVATE: Final = "/api/patients/{patient_id}/care-team"
+_CHANNEL: Final = "/api/channels/{channel_id}"
 _TEAM: Final = "/api/team"
 
 # fmt: off
@@ -79,10 +90,17 @@ OPERATIONS: Final = (
     Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
     Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
 
-    Operation("channel.activate", "POST", _ACTIVATE, activation.Activate, activation.Activated, "patient.read", "channel.activate", activation.activate),
+    Operation("channel.activate", "POST", "/api/patients/{patient_id}/channels", activation.Activate, activation.Activated, "patient.read", "channel.activate", activation.activate),
+    Operation("channel.ask_to_join", "POST", "/api/patients/{patient_id}/asks", asking.AskToJoin, asking.Asked, "patient.read", "channel.ask_to_join", asking.ask),
+    Operation("channel.open", "POST", "/api/channels", opening.OpenChannel, opening.Opened, SIGNED_IN, "channel.make", opening.open_channel),
     Operation("channel.list", "GET", "/api/channels", Nothing, channels.Channels, SIGNED_IN, OWN, channels.list_mine),
     Operation("channel.directory", "GET", "/api/channels/{channel_id}/directory", channels.InChannel, directory.Directory, SIGNED_IN, "channel.directory", directory.directory),
     Operation("channel.read", "PUT", "/api/channels/{channel_id}/read-mark", reads.MoveReadMark, reads.ReadMark, SIGNED_IN, OWN, reads.move),
+    Operation("channel.rename", "PUT", _CHANNEL + "/name", closing.RenameChannel, closing.ChannelState, SIGNED_IN, "channel.rename", closing.rename),
+    Operation("channel.archive", "POST", _CHANNEL + "/archive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.archive", closing.archive),
+    Operation("channel.unarchive", "POST", _CHANNEL + "/unarchive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.unarchive", closing.unarchive),
+    Operation("channel.hide", "PUT", _CHANNEL + "/hidden", closing.HideChannel, closing.ChannelState, SIGNED_IN, OWN, closing.hide),
+    Operation("channel.leave", "POST", _CHANNEL + "/leave", leaving.LeaveChannel, leaving.Left, SIGNED_IN, "channel.leave", leaving.leave),
 
     Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),
     Operation("message.send", "POST", _MESSAGES, messages.SendMessage, messages.Sent, SIGNED_IN, LOG, None),

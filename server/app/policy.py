@@ -130,5 +130,5 @@ def _grant(row: Any) -> Grant:
 def _fact(channel_id: str, row: dict[str, Any] | None) -> bytes:
     fact: dict[str, Any] = {"type": "channel", "channel": channel_id, "member": row is not None}
     if row is not None:
-        fact |= {name: row[name] for name in ("status", "unread", "read_offset", "top")}
+        fact |= {name: row[name] for name in ("name", "status", "unread", "read_offset", "top", "writable", "hidden")}
     return json.dumps(fact, separators=(",", ":")).encode()

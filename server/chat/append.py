@@ -28,9 +28,9 @@ async def append(
     """Append one event that is not a send.
 
     Args:
-        kind: joined, left, opened, archived, unarchived, or revised (then with the message and its offset, whose new
-            revision the caller has written in this transaction).
-        facts: membership ids: opens, ends, by.
+        kind: joined, left, opened, archived, unarchived, renamed, asked, or revised (then with the message and its offset,
+            whose new revision the caller has written in this transaction).
+        facts: ids: opens, ends, by, replaces (memberships), person (a team member without one).
         audience: all or staff.
 
     Returns:

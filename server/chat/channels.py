@@ -1,11 +1,11 @@
-"""Channels: the way to one that is mine, and all of mine with what is unread."""
+"""Channels: the way to one that is mine, what I may do there, and all of mine with what is unread."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from server.chat.policy import NOT_FOUND, Kind
+from server.chat.policy import NOT_FOUND, Kind, Standing, Verb, refusal
 from server.chat.shapes import when
 from server.db import Transaction
 from server.errors import NotFound
@@ -23,7 +23,11 @@ class OfPatient(BaseModel):
 
 
 class ChannelShape(BaseModel):
-    """One of my channels. `unread` counts others' messages after my read mark, up to 100, which means more than 99."""
+    """One of my channels. `unread` counts others' messages after my read mark, up to 100, which means more than 99.
+
+    `names` are the other people of a direct channel. `writable` says whether I may write there: not where it is archived, nor
+    in a direct channel where nobody else is left. `hidden` is for direct channels, until something new is written.
+    """
 
     id: ChannelId
     kind: Kind
@@ -35,6 +39,9 @@ class ChannelShape(BaseModel):
     unread: int
     last_at: str | None
     patient: OfPatient | None
+    names: list[str] | None
+    writable: bool
+    hidden: bool
 
 
 class Channels(BaseModel):
@@ -62,12 +69,23 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
           and x.log_offset > m.read_offset and x.author_person_id <> m.person_id and x.deleted_at is null limit 100) u) as unread,
        (select e.created_at from events e where (e.organization_id, e.channel_id) = (c.organization_id, c.id)
            and e.log_offset >= m.visible_from and e.kind = 'message' order by e.log_offset desc limit 1) as last_at,
-       a.id as patient_id, coalesce(a.preferred_name, a.legal_name) as patient_name, a.display_name
+       a.id as patient_id, coalesce(a.preferred_name, a.legal_name) as patient_name, a.display_name, o.names,
+       c.status = 'active' and p.status = 'active' and (c.kind <> 'direct' or o.active > 0) as writable,
+       coalesce(m.hidden_offset >= c.top_offset, false) as hidden
   from unnest($1::text[], $2::text[], $3::text[]) as w (org, person, channel)
   join memberships m on (m.organization_id, m.person_id) = (w.org, w.person) and m.left_at is null
     and (w.channel is null or m.channel_id = w.channel)
   join channels c on (c.organization_id, c.id) = (m.organization_id, m.channel_id)
-  left join patients a on (a.organization_id, a.id) = (c.organization_id, c.patient_id)"""
+  join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
+  left join patients a on (a.organization_id, a.id) = (c.organization_id, c.patient_id)
+  left join lateral (
+    select array_agg(d.name order by lower(d.name), d.id) as names, sum(d.active) as active
+      from (select t.name, t.id, max((x.left_at is null and y.status = 'active')::int) as active
+              from memberships x
+              join people y on (y.organization_id, y.id) = (x.organization_id, x.person_id)
+              join team_members t on (t.organization_id, t.id) = (x.organization_id, x.person_id)
+             where (x.organization_id, x.channel_id) = (c.organization_id, c.id) and x.person_id <> m.person_id
+             group by t.name, t.id) d) o on c.kind = 'direct'"""
 
 
 async def mine(tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str, Any]:
@@ -77,8 +95,10 @@ async def mine(tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str
         NotFound: no such channel, or not a member: nobody can tell which (domain.md §2).
     """
     rows = await tx.rows(
-        """select c.id, c.kind, c.status, c.top_offset, c.patient_id, m.id as member_id, m.visible_from, m.read_offset
+        """select c.id, c.kind, c.name, c.status, c.top_offset, c.patient_id, m.id as member_id, m.visible_from, m.read_offset,
+                  p.status = 'active' as person_active
              from channels c join memberships m on (m.organization_id, m.channel_id) = (c.organization_id, c.id)
+             join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
             where (c.organization_id, c.id, m.person_id) = ($1, $2, $3) and m.left_at is null""",
         actor.organization_id,
         channel_id,
@@ -88,6 +108,24 @@ async def mine(tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str
         raise NotFound(NOT_FOUND)
     tx.concerns(channel_id=channel_id, patient_id=rows[0]["patient_id"])
     return rows[0]
+
+
+async def mine_to(verb: Verb, tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str, Any]:
+    """The same, where I may do this. Raises NotFound; Forbidden in the words of policy.refusal."""
+    channel = await mine(tx, actor, channel_id)
+    require(verb, channel, actor)
+    return channel
+
+
+def standing(channel: dict[str, Any], actor: Actor) -> Standing:
+    """What the actor is in a channel that `mine` found."""
+    return Standing(True, actor.is_staff, "messaging.manage" in actor.permissions, channel["person_active"])
+
+
+def require(verb: Verb, channel: dict[str, Any], actor: Actor) -> None:
+    """Refuse what the rules do not let the actor do in a channel that `mine` found."""
+    if refused := refusal(verb, channel["kind"], standing(channel, actor)):
+        raise refused
 
 
 async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]]) -> list[dict[str, Any]]:
@@ -104,8 +142,9 @@ async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]
     for row in rows:
         shape = {
             name: row[name]
-            for name in ("org", "person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread")
-        }
+            for name in ("org", "person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread",
+                         "names", "writable", "hidden")
+        }  # fmt: skip
         shape["last_at"] = when(row["last_at"]) if row["last_at"] else None
         about = row["person_kind"] == "team_member" and row["patient_id"]
         shape["patient"] = (

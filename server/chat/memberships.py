@@ -1,20 +1,20 @@
 """Memberships: adding somebody to a channel, and ending a membership. Both are events in the channel's own log."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 from sqlalchemy import update
 
 from server import events
-from server.chat import policy
 from server.chat.append import append
-from server.chat.channels import mine
+from server.chat.channels import mine, require
 from server.chat.models import Membership
 from server.db import Transaction, explain
-from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.errors import Conflict, Invalid, NotFound
 from server.events import Event
 from server.ids import ChannelId, MembershipId, OrganizationId, PersonId
 from server.locks import lock
 from server.people.actors import Actor
-from server.people.models import Person
 
 explain(
     "patient_channel_has_staff",
@@ -64,19 +64,14 @@ async def add(tx: Transaction, actor: Actor, params: AddMember) -> Added:
     """
     await lock(tx, actor.organization_id, people=[params.person_id], channels=[params.channel_id])
     channel = await mine(tx, actor, params.channel_id)
-    kind: policy.PersonKind = "patient" if params.person_id.startswith("pa_") else "team_member"
+    patient = params.person_id.startswith("pa_")
     actor.require_staff()
-    if refusal := policy.may_add(channel["kind"], "messaging.manage" in actor.permissions, kind):
-        raise Forbidden(refusal)
-    person = await tx.session.get(Person, (actor.organization_id, params.person_id))
-    if person is None:
-        raise Invalid("person_id: there is no such person.")
-    if person.status != "active":
-        raise Conflict("An archived person cannot join a channel. Unarchive them first, or add somebody else.")
+    require("add_patient" if patient else "add", channel, actor)
+    await require_active(tx, actor.organization_id, [params.person_id], "person_id")
     membership_id = MembershipId.new()
     facts = {"opens": [membership_id], "by": channel["member_id"]}
     event = await append(tx, actor.organization_id, params.channel_id, "joined", facts)
-    floor = event.offset if kind == "patient" else 1
+    floor = event.offset if patient else 1
     join(tx, event, channel["kind"], params.person_id, membership_id, visible_from=floor, source="manual")
     await tx.session.flush()
     return Added(member_id=membership_id, offset=event.offset)
@@ -101,15 +96,28 @@ async def remove(tx: Transaction, actor: Actor, params: RemoveMember) -> Removed
     )
     if not rows:
         raise NotFound("There is no such member in this channel.")
-    oneself = rows[0]["person_id"] == actor.person_id
-    manages = "messaging.manage" in actor.permissions
-    if refusal := policy.may_remove(channel["kind"], manages, oneself, rows[0]["person_kind"]):
-        raise Forbidden(refusal)
+    if rows[0]["person_id"] == actor.person_id:
+        require("leave", channel, actor)
+    else:
+        require("remove_patient" if rows[0]["person_kind"] == "patient" else "remove", channel, actor)
     facts = {"ends": [params.member_id], "by": channel["member_id"]}
     event = await append(tx, actor.organization_id, params.channel_id, "left", facts)
     await end(tx, event, params.member_id)
     tell(tx, actor.organization_id, params.channel_id, rows[0]["person_id"])
     return Removed(offset=event.offset)
+
+
+async def require_active(
+    tx: Transaction, organization_id: OrganizationId, people: Sequence[str], field: str = "person_ids"
+) -> None:
+    """Refuse whoever can be added nowhere; the people are locked. Raises Invalid, Conflict, naming the parameter."""
+    rows = await tx.rows(
+        "select id, status from people where organization_id = $1 and id = any ($2)", organization_id, list(people)
+    )
+    if len(rows) < len(set(people)):
+        raise Invalid(f"{field}: there is no such {'person' if field.startswith('person') else 'team member'}.")
+    if any(row["status"] != "active" for row in rows):
+        raise Conflict("An archived person cannot join a channel. Unarchive them first, or name somebody else.")
 
 
 def join(
@@ -121,8 +129,15 @@ def join(
     *,
     visible_from: int,
     source: str,
+    read_offset: int | None = None,
 ) -> None:
-    """Write a membership that an event opens, and tell the person's connections."""
+    """Write a membership that an event opens, and tell the person's connections.
+
+    Args:
+        visible_from: the floor: the first offset they see.
+        source: rule, manual, fallback or roster.
+        read_offset: the read mark, for whoever takes over from somebody; otherwise it stands at the event itself.
+    """
     tx.session.add(
         Membership(
             organization_id=OrganizationId(event.organization_id),
@@ -133,7 +148,7 @@ def join(
             person_kind="patient" if person_id.startswith("pa_") else "team_member",
             source=source,
             visible_from=visible_from,
-            read_offset=event.offset,
+            read_offset=event.offset if read_offset is None else read_offset,
             joined_offset=event.offset,
             joined_at=event.at,
         )

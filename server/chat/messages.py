@@ -60,5 +60,5 @@ async def history(tx: Transaction, actor: Actor, params: ReadHistory) -> History
     )
     page = found[: params.limit]
     await bodies.load_keys(tx.keys, actor.organization_id, [event.words for event in page if event.words])
-    items = [shapes.item(event, tx.keys) for event in page]
+    items = [shapes.item(event, "staff" if actor.is_staff else "patient", tx.keys) for event in page]
     return History(epoch=epoch, offset=top, items=items, more=len(found) > params.limit)

@@ -49,6 +49,7 @@ class Membership(SQLModel, table=True):
     read_offset: int = Field(sa_type=BigInteger)
     marked_unread: bool = False
     muted: bool = False
+    hidden_offset: int | None = Field(sa_type=BigInteger, default=None)
     joined_offset: int = Field(sa_type=BigInteger)
     joined_at: datetime = Field(sa_type=_WHEN)
     left_offset: int | None = Field(sa_type=BigInteger, default=None)
@@ -107,6 +108,8 @@ class MessageRevision(SQLModel, table=True):
     key_id: KeyId = Field(sa_type=Text)
     ciphertext: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=_WHEN)
+    deletes: bool = False
+    reason: bytes | None = Field(sa_type=LargeBinary, default=None)
 
 
 class LoggedEvent(SQLModel, table=True):

@@ -28,18 +28,18 @@ def when(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def item(event: Event, keys: KeyRing) -> dict[str, Any]:
-    """An event as its readers get it: the message it is about, whole, or who came, went, closed or opened the channel.
+def item(event: Event, audience: str, keys: KeyRing) -> dict[str, Any]:
+    """An event as its readers get it: the message it is about, whole, or who came, went, asked, closed, opened, renamed.
 
+    `replaces` is whose place somebody takes; `person` a team member who is not in the channel: for staff alone.
     The keys must be loaded (bodies.load_keys). A message that does not open where it stands is said to be unreadable.
     """
     if event.words is not None:
         return _message(event, keys)
     shape: dict[str, Any] = {"type": event.kind, "offset": event.offset, "at": when(event.at)}
     shape["members"] = [*event.facts.get("opens", ()), *event.facts.get("ends", ())]
-    if event.facts.get("by"):
-        shape["by"] = event.facts["by"]
-    return shape
+    told = ("by", "replaces", "person") if audience == "staff" else ("by", "replaces")
+    return shape | {name: event.facts[name] for name in told if event.facts.get(name)}
 
 
 def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
 def publication(event: Event, audience: str, keys: KeyRing) -> bytes:
     """An event as JSON for one audience ("staff" or "patient")."""
     if event.kind != "seen":
-        return _encode(item(event, keys))
+        return _encode(item(event, audience, keys))
     # Who has seen it is for staff; patients learn that the team has (domain.md §3).
     seen = {"type": "seen", "offset": event.facts["offset"]}
     return _encode(seen | ({"member": event.facts["by"]} if audience == "staff" else {}))

@@ -31,7 +31,7 @@ class GetPatient(BaseModel):
 
 
 class PatientShape(BaseModel):
-    """A patient, as staff see them; of their care-team channel only whether it is activated (domain.md §2)."""
+    """A patient, as staff see them; of their two channels only whether they are activated (domain.md §2)."""
 
     id: PatientId
     legal_name: str
@@ -42,6 +42,7 @@ class PatientShape(BaseModel):
     allocation_clinician_id: TeamMemberId
     patient_group_id: PatientGroupId
     care_team: Literal["none", "active", "archived"]
+    service_team: Literal["none", "active", "archived"]
 
 
 class Patients(BaseModel):
@@ -53,7 +54,9 @@ class Patients(BaseModel):
 
 _SELECT = """select t.id, t.legal_name, t.preferred_name, t.display_name, p.email, p.status, t.allocation_clinician_id,
          t.patient_group_id, coalesce((select c.status from channels c where (c.organization_id, c.patient_id, c.kind)
-           = (t.organization_id, t.id, 'care_team')), 'none') as care_team
+           = (t.organization_id, t.id, 'care_team')), 'none') as care_team,
+         coalesce((select c.status from channels c where (c.organization_id, c.patient_id, c.kind)
+           = (t.organization_id, t.id, 'service_team')), 'none') as service_team
     from patients t join people p on (p.organization_id, p.id) = (t.organization_id, t.id) where t.organization_id = $1"""
 
 

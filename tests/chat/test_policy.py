@@ -1,6 +1,5 @@
 """Who may write, once as a pure rule and once in SQL: one table of cases, made of all that can be, runs through both."""
 
-import itertools
 from dataclasses import replace
 from typing import get_args
 
@@ -8,7 +7,8 @@ import asyncpg
 import pytest
 
 from server.chat.append import CALL
-from server.chat.policy import Kind, Outcome, can_post, may_add, may_remove
+from server.chat.policy import Outcome, Standing, Verb, can_post, may_revise, refusal
+from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.ids import ChannelId, KeyId, MessageId
 from tests.support.cast import Clinic
 from tests.support.posting import KINDS, Case, Situation, Stage, stand, table
@@ -80,46 +80,65 @@ def test_who_may_write(case: Case, outcome: Outcome) -> None:
     assert can_post(case.posting()) == outcome
 
 
-ADDING = {
-    "care_team": (None, None, "further patients", "further patients"),
-    "service_team": (None, None, "further patients", "further patients"),
-    "staff": (None, None, "further patients", "further patients"),
-    "group": ("Messaging Management", None, "Messaging Management", None),
-    "direct": ("keeps the people", "keeps the people", "keeps the people", "keeps the people"),
+ANSWERS = {".": type(None), "f": Forbidden, "n": NotFound, "c": Conflict, "i": Invalid}
+WHO = (
+    Standing(member=True, team=True),
+    Standing(member=True, team=True, manages=True),
+    Standing(member=False, team=True),
+    Standing(member=False, team=True, manages=True),
+    Standing(member=True, team=False),
+    Standing(member=False, team=False),
+    Standing(member=True, team=False, active=False),
+)
+"""A team member, with Messaging Management; one who is not in the channel, with it; a patient, not in it, archived."""
+NEVER = "ffnnfnf"
+RULED: dict[Verb, tuple[str, str, str, str, str]] = {
+    "open": ("....fff", "....fff", "....fff", "f.f.fff", "....fff"),
+    "see": ("..nn.n.",) * 5,
+    "ask_to_join": ("cc..fff", "cc..fff", NEVER, NEVER, NEVER),
+    "add": ("..nnfnf", "..nnfnf", "..nnfnf", "f.nnfnf", NEVER),
+    "add_patient": (NEVER, NEVER, NEVER, "f.nnfnf", NEVER),
+    "remove": ("f.nnfnf", "f.nnfnf", "f.nnfnf", "f.nnfnf", NEVER),
+    "remove_patient": (NEVER, NEVER, NEVER, "f.nnfnf", NEVER),
+    "leave": ("..nnfnf", "..nnfnf", "..nnfnf", "..nn.nf", NEVER),
+    "rename": (NEVER, NEVER, "..nnfnf", "f.nnfnf", NEVER),
+    "archive": ("..nnfnf", "..nnfnf", "..nnfnf", "..nnfnf", NEVER),
+    "unarchive": ("..n.fnf", "..n.fnf", "..n.fnf", "..n.fnf", NEVER),
+    "hide": (NEVER, NEVER, NEVER, NEVER, "..nn.nf"),
 }
-"""Per kind: a team member added without and with messaging.manage, a patient without and with it."""
+"""Per verb and kind, in the order of the table in domain.md §2: what each of WHO is told."""
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_who_may_add_whom(kind: Kind) -> None:
-    cases = itertools.product(("team_member", "patient"), (False, True))
-    told = [may_add(kind, manages, newcomer) for newcomer, manages in cases]  # type: ignore[arg-type]
-    assert [
-        says in (answer or "") if says else answer is None for says, answer in zip(ADDING[kind], told, strict=True)
-    ] == [True] * 4
+@pytest.mark.parametrize("verb", get_args(Verb))
+def test_who_may_do_what_to_a_channel(verb: Verb) -> None:
+    for kind, row in zip(KINDS, RULED[verb], strict=True):
+        told = [refusal(verb, kind, who) for who in WHO]
+        assert [type(answer) for answer in told] == [ANSWERS[letter] for letter in row], kind
+        assert all(answer.message.strip().endswith(".") for answer in told if answer), kind
 
 
-REMOVING = {
-    "care_team": (None, "Messaging Management", None, "Patients stay"),
-    "service_team": (None, "Messaging Management", None, "Patients stay"),
-    "staff": (None, "Messaging Management", None, "Patients stay"),
-    "group": (None, "Messaging Management", None, None),
-    "direct": ("cannot be left", "cannot be left", "cannot be left", "cannot be left"),
-}
-"""Per kind: a team member leaving, removed without and with messaging.manage, and a patient leaving."""
+def test_refusals_say_what_would_help() -> None:
+    doctor, patient = WHO[0], WHO[4]
+    words = {
+        ("add", "group", doctor): "takes Messaging Management",
+        ("add", "direct", doctor): "Open another one",
+        ("add_patient", "care_team", doctor): "Only group channels",
+        ("remove", "care_team", doctor): "takes Messaging Management",
+        ("remove_patient", "care_team", WHO[1]): "Archive the channel instead",
+        ("leave", "direct", doctor): "can be hidden",
+        ("leave", "service_team", patient): "Patients stay",
+        ("archive", "care_team", patient): "for team members",
+        ("hide", "group", doctor): "archived, or left",
+        ("see", "staff", WHO[2]): "There is no such channel",
+        ("leave", "group", WHO[6]): "change nothing",
+    }
+    for (verb, kind, who), part in words.items():
+        assert part in str(refusal(verb, kind, who)), (verb, kind)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_who_may_remove_whom(kind: Kind) -> None:
-    told = [
-        may_remove(kind, False, True, "team_member"),
-        may_remove(kind, False, False, "team_member"),
-        may_remove(kind, True, False, "team_member"),
-        may_remove(kind, False, True, "patient"),
-    ]
-    assert [
-        says in (answer or "") if says else answer is None for says, answer in zip(REMOVING[kind], told, strict=True)
-    ] == [True] * 4
-    if kind == "group":
-        assert may_remove(kind, True, False, "patient") is None
-        assert may_remove(kind, False, False, "patient") is not None
+@pytest.mark.parametrize(
+    ("own", "reason", "row"), [(True, False, "......f"), (False, False, "fififff"), (False, True, "f.f.fff")]
+)
+def test_who_may_change_a_message(own: bool, reason: bool, row: str) -> None:
+    told = [may_revise(who, own, reason) for who in WHO]
+    assert [type(answer) for answer in told] == [ANSWERS[letter] for letter in row]

@@ -40,9 +40,13 @@ def id_fields(params: type[BaseModel]) -> list[IdField]:
 
 
 def sample(params: type[BaseModel], ids: Mapping[str, str]) -> dict[str, Any]:
-    """Valid parameters: every id, and of the others what is required. `ids` says what to name, by `x-id`."""
+    """Valid parameters: the model's own example, every id, and of the others what is required.
+
+    `ids` says what to name, by `x-id`.
+    """
     schema = params.model_json_schema()
     made = {field.name: field.holding(ids[field.names]) for field in id_fields(params)}
+    made |= next(iter(schema.get("examples", ())), {})
     for name in schema.get("required", ()):
         if name not in made:
             made[name] = _value(name, schema["properties"][name])

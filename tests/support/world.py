@@ -20,11 +20,16 @@ class World:
 
 
 async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
-    """One of each thing there is. The channel is of this kind and has these members, and somebody who may be removed."""
+    """One of each thing there is. The channel is of this kind and has these members, and somebody who may be removed.
+
+    The patient also has a service-team channel, which is the leaver's alone.
+    """
     patient, leaver, newcomer = await clinic.patient(), await clinic.team_member(), await clinic.team_member()
-    about = patient if kind == "care_team" else None
+    about = patient if kind in ("care_team", "staff") else None
     writer = next(iter(members), leaver)
-    channel = await clinic.channel(kind, patient, leaver, *members, patient=about)
+    people = (leaver, *members) if kind in ("staff", "direct") else (patient, leaver, *members)
+    channel = await clinic.channel(kind, *people, patient=about)
+    await clinic.channel("service_team", patient, leaver, patient=patient)
     message = await clinic.send(writer, channel, "Text")
     [group] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
     return {
