@@ -1,6 +1,7 @@
 """Two organisations, and in one of them somebody with channels that are theirs, never were, and are no more."""
 
 import secrets
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from tests.support.cast import Clinic
@@ -41,6 +42,15 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
         "membership": await clinic.membership(channel, leaver),
         "message": message["message_id"],
     }
+
+
+async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
+    """What to try an operation with until it works, each time in a world of its own, and as whom: not every kind of channel
+    knows every operation, nor is each for both team members and patients."""
+    for kind in ("group", "care_team", "direct"):
+        for patient in (False, True):
+            own = await everything(clinic, kind, clinic.clinician)
+            yield own, own["patient"] if patient else clinic.clinician
 
 
 async def around(clinic: Clinic, elsewhere: Clinic, caller: str, kind: str) -> World:
