@@ -3,7 +3,7 @@
 One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
-    0  errors ids config; above them faults, logs, metrics, watching, watchdog
+    0  errors ids config; above them faults, logs, metrics, limits, watching, watchdog, pace
     1  bus crypto schema; db above crypto     0
     2  events audit locks refusals sealing   0–1, never each other
     3  people                                0–2
@@ -16,5 +16,5 @@ applies. Modules stand in rows and import only downwards; the import contracts i
        cli, dev                              on top of it; workers stand beside and import 0–4
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
-gateway.effects, gateway.connection, gateway.recovery, chat.policy, sealing.chain, sealing.heads.
+gateway.effects, gateway.connection, gateway.recovery, chat.policy, limits, sealing.chain, sealing.heads.
 """

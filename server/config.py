@@ -60,6 +60,19 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", validation_alias="WARMLINE_METRICS_HOST")
     """The address that the operators' port listens on; an inner one, if Prometheus asks from elsewhere."""
 
+    # Limits: each gateway counts for itself, so a person connected to two has twice as much
+
+    sends_per_second: float = Field(10, gt=0, validation_alias="WARMLINE_SENDS_PER_SECOND")
+    """Messages that one person may send per second in the long run; beyond the burst they are delayed, then refused."""
+    sends_burst: int = Field(50, ge=1, validation_alias="WARMLINE_SENDS_BURST")
+    """Messages that one person may send at once after a pause."""
+    sends_patience: float = Field(3, ge=0, le=10, validation_alias="WARMLINE_SENDS_PATIENCE")
+    """Seconds that a message, or another operation, is held back before the next is refused instead."""
+    operations_per_second: float = Field(50, gt=0, validation_alias="WARMLINE_OPERATIONS_PER_SECOND")
+    """Operations other than sends that one person may call per second in the long run, over HTTP and WebSocket."""
+    operations_burst: int = Field(250, ge=1, validation_alias="WARMLINE_OPERATIONS_BURST")
+    """Operations other than sends that one person may call at once after a pause."""
+
     @field_validator("allowed_origins", "master_key_files", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -66,6 +66,17 @@ class TooMany(WarmlineError):
 
     status, code, temporary = 429, 111, True
 
+    def __init__(self, message: str, after: float = 1.0) -> None:
+        super().__init__(message)
+        self.after = after
+        """Seconds after which it may succeed."""
+
+
+class TooLarge(Invalid):
+    """More than one request may carry."""
+
+    status = 413
+
 
 class Unavailable(WarmlineError):
     """A part that is needed is away: try again."""

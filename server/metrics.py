@@ -124,6 +124,15 @@ HANDSHAKES_REFUSED = Counter(
     registry=REGISTRY,
 )
 
+LIMITED = Counter(
+    "warmline_limited",
+    "What the limits held up or refused, by kind: sends and operations of a person (…_delayed: let through a little later), "
+    "connects and connections of a person, commands of a connection (flooding: it was closed), admissions (too many connecting "
+    "at once), sockets and requests. Somebody's loop, an attack, or a limit too low for this clinic: see the settings.",
+    ["kind"],
+    registry=REGISTRY,
+)
+
 # This process
 
 STALLS = Counter(

@@ -25,9 +25,12 @@ from server.chat import (
 )
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
+from server.config import Settings
 from server.db import Database, Transaction
 from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unauthorized, WarmlineError
 from server.ids import Id, random_token
+from server.limits import Rate
+from server.pace import Pace
 from server.people import actors, patients, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
@@ -110,19 +113,47 @@ OPERATIONS: Final = (
 )
 # fmt: on
 
+
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """How fast one person may send, and ask for anything else, in this process. Sends have a pace of their own: a page that
+    reads too much must not keep its person from writing."""
+
+    sends: Pace
+    operations: Pace
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Paces":
+        """As the settings say."""
+        sends = Rate(settings.sends_per_second, settings.sends_burst, settings.sends_patience)
+        operations = Rate(settings.operations_per_second, settings.operations_burst, settings.sends_patience)
+        return cls(
+            Pace("sends", sends, "Too many messages at once. Try again in {seconds} s; nothing was lost."),
+            Pace("operations", operations, "Too many requests at once. Try again in {seconds} s."),
+        )
+
+
 BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 
 
 class Dispatcher:
     """Runs operations for whoever asks: one transaction each, permission first, the access log in it."""
 
-    def __init__(self, database: Database, batcher: Batcher) -> None:
+    def __init__(self, database: Database, batcher: Batcher, paces: Paces | None = None) -> None:
+        """`paces`: how fast each person may ask; without, as fast as they can."""
         self._database = database
         self._batcher = batcher
         self.refusals = Refusals(database)
+        self._paces = paces
 
     async def call(
-        self, identity: Identity, name: str, data: bytes | dict[str, Any], request_id: str | None = None
+        self,
+        identity: Identity,
+        name: str,
+        data: bytes | dict[str, Any],
+        request_id: str | None = None,
+        *,
+        admitted: bool = True,
     ) -> bytes:
         """Run an operation and return its result as JSON.
 
@@ -131,8 +162,10 @@ class Dispatcher:
             name: of the operation.
             data: its parameters, as JSON or parsed.
             request_id: for the access log, if the caller has one.
+            admitted: whether it was asked already if they may sign in; what is not batched asks again anyway.
 
         Raises:
+            TooMany: faster than their pace.
             NoSuchOperation: no operation has this name.
             WarmlineError: every other refusal.
         """
@@ -141,6 +174,11 @@ class Dispatcher:
             raise NoSuchOperation(f"There is no operation {name!r:.60}.")
         request_id = request_id or random_token()
         with watched(operation.name):
+            if self._paces is not None:
+                pace = self._paces.sends if operation.verb is None else self._paces.operations
+                await pace.turn((identity.organization_id, identity.person_id))
+            if operation.verb is None and not admitted:
+                await self.admit(identity, operation.name)
             try:
                 return await self._run(operation, identity, data, request_id)
             except (Forbidden, NotFound, Unauthorized) as refused:

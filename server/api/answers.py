@@ -2,7 +2,8 @@
 
 from starlette.responses import JSONResponse, Response
 
-from server.errors import Unauthorized, WarmlineError
+from server.errors import TooMany, Unauthorized, WarmlineError
+from server.limits import seconds
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -11,6 +12,8 @@ def refusal(error: WarmlineError, request_id: str) -> Response:
     """An error as HTTP carries it: the same code and words as over the WebSocket."""
     body = {"code": error.code, "message": error.message, "temporary": error.temporary}
     headers = HEADERS | {"X-Request-Id": request_id}
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(seconds(error.after))
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": body, "request_id": request_id}, error.status, headers)

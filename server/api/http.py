@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from server.api.access import REQUEST_ID
 from server.api.answers import HEADERS, refusal
-from server.errors import Failed, Invalid, Unauthorized, WarmlineError
+from server.errors import Failed, Invalid, TooLarge, Unauthorized, WarmlineError
 from server.ids import random_token
 from server.operations import OPERATIONS, Dispatcher, Operation
 from server.people.actors import UNKNOWN
@@ -37,9 +37,8 @@ def _endpoint(
         request_id = request.scope.get(REQUEST_ID) or random_token()
         try:
             identity, _expires = await verifier.verify(_bearer(request))
-            if operation.verb is None:
-                await dispatcher.admit(identity, operation.name)
-            result = await dispatcher.call(identity, operation.name, await _params(request, operation), request_id)
+            params = await _params(request, operation)
+            result = await dispatcher.call(identity, operation.name, params, request_id, admitted=False)
         except WarmlineError as error:
             return refusal(error, request_id)
         except Exception:
@@ -69,7 +68,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         received += chunk
         if len(received) > MAX_BODY:
-            raise Invalid(f"The request is larger than {MAX_BODY // 1024} KiB.")
+            raise TooLarge(f"The request is larger than {MAX_BODY // 1024} KiB.")
     return bytes(received)
 
 

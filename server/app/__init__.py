@@ -22,7 +22,7 @@ from server.crypto import MasterKey
 from server.db import Database
 from server.gateway.gateway import Gateway
 from server.gateway.settings import GatewaySettings
-from server.operations import OPERATIONS, Dispatcher
+from server.operations import OPERATIONS, Dispatcher, Paces
 from server.people.tokens import KeyedVerifier
 from server.readiness import Readiness
 
@@ -39,7 +39,7 @@ class Application:
             settings.database_url, MasterKey.read(*settings.master_key_files), self.bus.publish, settings.pool_size
         )
         self.batcher = Batcher(self.database, self.bus.publish)
-        self.dispatcher = Dispatcher(self.database, self.batcher)
+        self.dispatcher = Dispatcher(self.database, self.batcher, Paces.of(settings))
         self.verifier = KeyedVerifier.read(settings)
         self.log = ChatLog(self.database)
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier)

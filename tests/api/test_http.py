@@ -54,7 +54,7 @@ async def test_a_body_that_is_too_large_is_told_so(front: Front, channel: str) -
     send = {"client_id": "a", "text": "b"}
     fits = json.dumps(send).encode().ljust(MAX_BODY)
     status, answer = await post(front, channel, fits + b" ")
-    assert (status, "256 KiB" in answer["error"]["message"]) == (422, True)
+    assert (status, "256 KiB" in answer["error"]["message"]) == (413, True)
     assert (await post(front, channel, fits))[0] == 200
 
 
