@@ -74,6 +74,20 @@ comment on column people.signed_out_at is 'Sign-ins that began before are over, 
 create index people_lately_signed_out on people (signed_out_at) where signed_out_at is not null;
 create unique index people_one_email on people (lower(email), organization_id);
 
+create table identities (
+  organization_id text not null,
+  person_id       text not null,
+  issuer          text not null check (issuer <> ''),
+  subject         text not null check (length(subject) between 1 and 255),
+  linked_at       timestamptz not null default now(),
+  unlinked_at     timestamptz,
+  primary key (subject, issuer, person_id, organization_id),
+  foreign key (organization_id, person_id) references people (organization_id, id)
+);
+comment on table identities is 'Under which subject of which sign-in provider somebody signs in. In one organisation a subject is one person; unlinking keeps the row, so that nobody is linked again by an email address.';
+create unique index identities_one_person on identities (subject, issuer, organization_id) where unlinked_at is null;
+create index identities_of_a_person on identities (person_id, organization_id);
+
 create table patient_groups (
   organization_id text not null references organizations,
   id              text not null check (id ~ '^pg_[0-9a-z]{20}$'),
@@ -501,7 +515,7 @@ create table schema_state (
 comment on table schema_state is 'What `warmline schema apply` made, so that `warmline schema check` sees any difference.';
 
 grant usage on schema public to warmline_app;
-grant select, insert, update on organizations, roles, organization_keys, people, patient_groups, team_members, patients,
+grant select, insert, update on organizations, roles, organization_keys, people, identities, patient_groups, team_members, patients,
   channels, memberships, messages to warmline_app;
 grant select, insert on message_revisions, events to warmline_app;
 grant select on log_generation, schema_state to warmline_app;

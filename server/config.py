@@ -3,14 +3,17 @@
 Every setting is documented on its field; `docs/operations.md` reads them off this class.
 """
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.errors import Misconfigured
+from server.ids import OrganizationId
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -41,11 +44,34 @@ class Settings(BaseSettings):
     """Workers only: the Ed25519 key (PEM) that the ends of the access log are signed with; `warmline audit key make FILE`.
     Required in profile production. Keep it where whoever owns the database cannot read it."""
     token_issuer: str = Field(validation_alias="WARMLINE_TOKEN_ISSUER")
-    """The `iss` that tokens must carry."""
+    """The `iss` that tokens must carry: the sign-in provider's address, exactly as its discovery document has it."""
     token_audience: str = Field("warmline", validation_alias="WARMLINE_TOKEN_AUDIENCE")
     """The `aud` that tokens must carry."""
-    token_keys_file: Path = Field(validation_alias="WARMLINE_TOKEN_KEYS_FILE")
-    """The issuer's public keys as a JWKS (ES256 or RS256)."""
+    token_keys_file: Path | None = Field(None, validation_alias="WARMLINE_TOKEN_KEYS_FILE")
+    """Instead of a sign-in provider: an issuer's public keys as a JWKS file; tokens then name `org` and `sub` by our ids."""
+    token_leeway: int = Field(10, ge=0, le=60, validation_alias="WARMLINE_TOKEN_LEEWAY")
+    """Seconds by which the issuer's clock and ours may differ."""
+    sign_in_hours: int = Field(24, ge=0, le=24 * 90, validation_alias="WARMLINE_SIGN_IN_HOURS")
+    """How long a sign-in lasts at most, on open connections too, counted from the token's `auth_time` (without one, from its
+    `iat`); 0: as long as the provider gives tokens."""
+    sign_in_idle_minutes: int = Field(0, ge=0, le=24 * 60, validation_alias="WARMLINE_SIGN_IN_IDLE_MINUTES")
+    """After so long without anything done by the person, their page signs out and their connection is closed; 0: never."""
+    oidc_client_id: str | None = Field(None, validation_alias="WARMLINE_OIDC_CLIENT_ID")
+    """The pages' client id at the provider: a public client, authorization code with PKCE, redirects to / and /portal."""
+    oidc_scope: str = Field("openid email", validation_alias="WARMLINE_OIDC_SCOPE", pattern="(^| )openid( |$)")
+    """The scope that the pages ask for. Some providers give refresh tokens for `offline_access` only."""
+    oidc_parameters: str = Field("", validation_alias="WARMLINE_OIDC_PARAMETERS")
+    """Further parameters of the authorization request, as name=value&name=value: some providers want an `audience`."""
+    oidc_jwks_url: str | None = Field(None, validation_alias="WARMLINE_OIDC_JWKS_URL")
+    """Where the provider's keys are, instead of where its discovery document says."""
+    oidc_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="WARMLINE_OIDC_ORIGINS")
+    """Further origins on which the provider has endpoints, comma-separated; the pages may connect there, and no further."""
+    oidc_organization: OrganizationId | None = Field(None, validation_alias="WARMLINE_OIDC_ORGANIZATION")
+    """The one organisation whose people sign in with this provider."""
+    oidc_organization_claim: str | None = Field(None, validation_alias="WARMLINE_OIDC_ORGANIZATION_CLAIM")
+    """The claim that holds the organisation's id, where the provider serves several."""
+    oidc_link_by_email: bool = Field(False, validation_alias="WARMLINE_OIDC_LINK_BY_EMAIL")
+    """Whether somebody unknown is linked at the first sign-in to the one person with their verified email address."""
     dev_key_file: Path | None = Field(None, validation_alias="WARMLINE_DEV_KEY_FILE")
     """The development issuer's private key (JWK); only in profile `dev`."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="WARMLINE_ALLOWED_ORIGINS")
@@ -73,7 +99,7 @@ class Settings(BaseSettings):
     operations_burst: int = Field(250, ge=1, validation_alias="WARMLINE_OPERATIONS_BURST")
     """Operations other than sends that one person may call at once after a pause."""
 
-    @field_validator("allowed_origins", "master_key_files", mode="before")
+    @field_validator("allowed_origins", "master_key_files", "oidc_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -88,11 +114,48 @@ class Settings(BaseSettings):
             raise ValueError(f"HOST: profile dev listens on loopback only, not on {self.host}; unset HOST")
         return self
 
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> "Settings":
+        for name, url in (
+            ("TOKEN_ISSUER", None if self.token_keys_file else self.token_issuer),
+            ("OIDC_JWKS_URL", self.oidc_jwks_url),
+            *(("OIDC_ORIGINS", origin) for origin in self.oidc_origins),
+        ):
+            if url is not None and origin_of(url) is None:
+                raise ValueError(
+                    f"WARMLINE_{name}: without WARMLINE_TOKEN_KEYS_FILE it takes https://… of the sign-in provider"
+                )
+        if self.oidc_organization and self.oidc_organization_claim:
+            raise ValueError("WARMLINE_OIDC_ORGANIZATION: unset it, or WARMLINE_OIDC_ORGANIZATION_CLAIM")
+        return self
+
+    @cached_property
+    def provider_origins(self) -> frozenset[str]:
+        """Where the sign-in provider's endpoints may be; empty where keys come from a file."""
+        if self.token_keys_file is not None:
+            return frozenset()
+        urls = (self.token_issuer, self.oidc_jwks_url, *self.oidc_origins)
+        return frozenset(origin for url in urls if url is not None and (origin := origin_of(url)) is not None)
+
     @cached_property
     def origins(self) -> frozenset[str]:
         """The allow-list of the handshake; in profile dev the server's own two names are in it."""
         own = {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost")} if self.profile == "dev" else set()
         return frozenset(own | set(self.allowed_origins))
+
+
+def origin_of(url: str) -> str | None:
+    """The origin of an https address (or of an http one on loopback); None of anything else."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    if not safe or not re.fullmatch(r"[a-z0-9.-]+|::1", host) or "@" in parts.netloc:
+        return None
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def load() -> Settings:

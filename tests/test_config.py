@@ -17,6 +17,10 @@ GOOD = {
 }
 
 
+REQUIRED = set(GOOD) - {"WARMLINE_TOKEN_KEYS_FILE"}
+"""Without keys in a file the issuer must be a sign-in provider: see below."""
+
+
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the environment to good settings, changed; a setting changed to None is missing."""
@@ -54,12 +58,45 @@ def test_all_that_is_wrong_is_named_at_once(environment: Any) -> None:
     environment(**dict.fromkeys(GOOD))
     with pytest.raises(Misconfigured) as told:
         load()
-    assert len(str(told.value).splitlines()) == len(GOOD)
+    assert len(str(told.value).splitlines()) == len(REQUIRED)
+
+
+@pytest.mark.parametrize(
+    "issuer", ["issuer", "http://id.example", "ftp://id.example", "https://", "https://a@b.example"]
+)
+def test_without_keys_in_a_file_the_issuer_is_a_provider_over_tls(environment: Any, issuer: str) -> None:
+    environment(WARMLINE_TOKEN_KEYS_FILE=None, WARMLINE_TOKEN_ISSUER=issuer)
+    with pytest.raises(Misconfigured, match=r"WARMLINE_TOKEN_ISSUER.*https://"):
+        load()
+
+
+def test_a_provider_has_its_own_origin_and_those_that_are_named(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment(WARMLINE_TOKEN_KEYS_FILE=None, WARMLINE_TOKEN_ISSUER="https://id.example/clinic")
+    assert load().provider_origins == {"https://id.example"}
+    monkeypatch.setenv("WARMLINE_OIDC_ORIGINS", "https://keys.id.example, http://127.0.0.1:8444")
+    assert load().provider_origins == {"https://id.example", "https://keys.id.example", "http://127.0.0.1:8444"}
+    monkeypatch.setenv("WARMLINE_OIDC_ORIGINS", "http://keys.id.example")
+    with pytest.raises(Misconfigured, match="WARMLINE_OIDC_ORIGINS"):
+        load()
+
+
+def test_an_organisation_is_named_once(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMLINE_OIDC_ORGANIZATION", "org_" + "0" * 20)
+    assert load().oidc_organization == "org_" + "0" * 20
+    monkeypatch.setenv("WARMLINE_OIDC_ORGANIZATION_CLAIM", "clinic")
+    with pytest.raises(Misconfigured, match="WARMLINE_OIDC_ORGANIZATION"):
+        load()
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("WARMLINE_TOKEN_LEEWAY", "61"),
+        ("WARMLINE_OIDC_SCOPE", "email"),
+        ("WARMLINE_OIDC_ORGANIZATION", "clinic"),
+        ("WARMLINE_SIGN_IN_HOURS", "-1"),
         ("PORT", "70000"),
         ("PORT", "-1"),
         ("PORT", "http"),

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server import locks
 from server.chat.append import append
 from server.chat.bodies import close
-from server.ids import ChannelId, MessageId
+from server.ids import ChannelId, MessageId, PersonId
+from server.people import identities
 from server.sealing.sealer import Sealer
 from tests.support.cast import Clinic
 
@@ -53,6 +54,10 @@ async def fill(clinic: Clinic) -> None:
     await clinic.call(colleague, "channel.directory", channel_id=channel)
     await revise(clinic, channel, root["message_id"])
     await prove(clinic)
+    async with clinic.database.transaction() as tx:
+        await identities.link(
+            tx, clinic.organization_id, PersonId(patient), "https://id.example", clinic.organization_id
+        )
 
 
 async def prove(clinic: Clinic) -> None:

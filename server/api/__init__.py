@@ -25,7 +25,7 @@ def routes(
     found = [
         *http.routes(dispatcher, verifier),
         *health.routes(readiness or Readiness(database)),
-        *pages.routes(),
+        *pages.routes(settings),
         *described.routes(asyncapi),
     ]
     if settings.dev_key_file is not None:

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.config import Settings
+
 mimetypes.add_type("application/manifest+json", ".webmanifest")  # a machine's own table may not have it
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -26,18 +28,20 @@ HEADERS = {
 }
 
 
-def routes() -> list[BaseRoute]:
-    """The patient's page, the portal, their scripts and styles."""
+def routes(settings: Settings) -> list[BaseRoute]:
+    """The patient's page, the portal, their scripts and styles. Only the pages may also connect to the sign-in provider."""
+    connect = " ".join(["connect-src 'self'", *sorted(settings.provider_origins if settings.oidc_client_id else ())])
+    headers = HEADERS | {name: value.replace("connect-src 'self'", connect) for name, value in HEADERS.items()}
     return [
-        Route("/", _page("patient.html")),
-        Route("/portal", _page("portal.html")),
+        Route("/", _page("patient.html", headers)),
+        Route("/portal", _page("portal.html", headers)),
         Mount("/static", _guarded(StaticFiles(directory=WEB / "static"))),
     ]
 
 
-def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+def _page(name: str, headers: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
     async def page(_request: Request) -> Response:
-        return FileResponse(WEB / name, headers=HEADERS)
+        return FileResponse(WEB / name, headers=headers)
 
     return page
 

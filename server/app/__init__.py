@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from server import inspection, logs, metrics, schema, watchdog
-from server.api import routes
+from server.api import routes, signin
 from server.api.access import Access
 from server.app import asyncapi
 from server.app.log import ChatLog
@@ -23,7 +23,10 @@ from server.db import Database
 from server.gateway.gateway import Gateway
 from server.gateway.settings import GatewaySettings
 from server.operations import OPERATIONS, Dispatcher, Paces
-from server.people.tokens import KeyedVerifier
+from server.people.claims import Rules
+from server.people.identities import Identities
+from server.people.provider import Provider
+from server.people.tokens import KeyedVerifier, ProviderVerifier, Verifier
 from server.readiness import Readiness
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,8 @@ class Application:
         )
         self.batcher = Batcher(self.database, self.bus.publish)
         self.dispatcher = Dispatcher(self.database, self.batcher, Paces.of(settings))
-        self.verifier = KeyedVerifier.read(settings)
+        self.provider = None if settings.token_keys_file else Provider(settings)
+        self.verifier = self._verifier()
         self.log = ChatLog(self.database)
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier)
         self.gateway = Gateway(policy, self.log, self.bus, GatewaySettings(origins=settings.origins))
@@ -57,11 +61,17 @@ class Application:
                     asyncapi.document(OPERATIONS),
                     self.readiness,
                 ),
+                *signin.routes(settings, self.provider),
                 self.gateway.route,
             ],
             middleware=[Middleware(Access)],
             lifespan=self._lifespan,
         )
+
+    def _verifier(self) -> Verifier:
+        if self.provider is None:
+            return KeyedVerifier.read(self.settings)
+        return ProviderVerifier(self.provider, Rules(self.settings), Identities(self.database, self.settings))
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -101,4 +111,6 @@ class Application:
         await self.dispatcher.refusals.stop()
         await self.bus.stop()
         await self._beside.aclose()
+        if self.provider is not None:
+            await self.provider.stop()
         await self.database.stop()

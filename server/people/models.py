@@ -53,6 +53,19 @@ class Person(SQLModel, table=True):
     signed_out_at: datetime | None = Field(sa_type=_WHEN, default=None)
 
 
+class LinkedIdentity(SQLModel, table=True):
+    """Who a subject of a sign-in provider is."""
+
+    __tablename__ = "identities"
+    __table_args__ = (reference("organization_id person_id", "people", "organization_id id"),)
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    person_id: PersonId = Field(sa_type=Text, primary_key=True)
+    issuer: str = Field(sa_type=Text, primary_key=True)
+    subject: str = Field(sa_type=Text, primary_key=True)
+    linked_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+    unlinked_at: datetime | None = Field(sa_type=_WHEN, default=None)
+
+
 class PatientGroup(SQLModel, table=True):
     """A cohort."""
 

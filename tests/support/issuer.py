@@ -45,6 +45,11 @@ class Issuer:
         }
         return Settings(**settings | more)
 
+    def settings_of_a_provider(self, issuer: str, database_url: str, **more: Any) -> Settings:
+        """Settings of a server that trusts a sign-in provider instead."""
+        changed = {"token_issuer": issuer, "token_keys_file": None, "dev_key_file": None}
+        return self.settings(database_url, **changed | more)
+
     def claims(self, identity: Identity, **changes: Any) -> dict[str, Any]:
         """The claims of a good token, changed; a claim changed to None is left out."""
         good = {
