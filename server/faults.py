@@ -22,6 +22,12 @@ def described(error: BaseException) -> list[dict[str, Any]]:
     return [_one(each) for each, _ in zip(_chain(error, set()), range(_MOST_ERRORS), strict=False)]
 
 
+def brief(error: BaseException) -> str:
+    """The innermost cause on one line: its type and what is numbered about it."""
+    *_, last = _chain(error, set())
+    return " ".join((_name(last), *(f"{name}={value}" for name, value in _facts(last).items())))
+
+
 def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -34,9 +40,13 @@ def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseExceptio
 
 def _one(error: BaseException) -> dict[str, Any]:
     frames = [f"{_short(f.f_code.co_filename)}:{line} {f.f_code.co_name}" for f, line in walk_tb(error.__traceback__)]
-    told: dict[str, Any] = {"type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")}
+    told: dict[str, Any] = {"type": _name(error)}
     told |= _facts(error)
     return told | {"at": frames[-_MOST_FRAMES:]}
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
 
 
 def _facts(error: BaseException) -> dict[str, str]:

@@ -21,7 +21,7 @@ from server.faults import described
 from server.ids import now
 
 OURS: Final = ("server", "workers", "tests")
-FIELDS: Final = ("operation", "outcome", "ms", "method", "route", "status", "code", "seconds", "sweep")
+FIELDS: Final = ("operation", "outcome", "ms", "cause", "method", "route", "status", "code", "seconds", "sweep")
 """What a record of ours may carry beside its text, as `extra`."""
 _LONGEST = 2_000
 

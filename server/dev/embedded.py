@@ -94,6 +94,7 @@ class Postgres(EmbeddedServer):
             "max_connections": 300,
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "log_error_verbosity": "terse",  # its details quote the row, names and all
         }
         command: list[str | Path] = [
             self.bin / "postgres",
