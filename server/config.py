@@ -4,6 +4,7 @@ Every setting is documented on its field; `docs/operations.md` reads them off th
 """
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,11 @@ from server.errors import Misconfigured
 from server.ids import OrganizationId
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+GUESSED = (
+    *("admin", "changeme", "change-me", "letmein", "pass", "passw0rd", "password", "postgres", "redis", "root"),
+    *("secret", "test", "warmline"),
+)
+"""Passwords out of examples, which are no secret in production."""
 
 
 class Settings(BaseSettings):
@@ -33,6 +39,9 @@ class Settings(BaseSettings):
     """The address to listen on; TLS ends at a proxy in front."""
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")
     """The one port for HTTP and WebSocket."""
+    tls_at_proxy: bool = Field(False, validation_alias="WARMLINE_TLS_AT_PROXY")
+    """`true`: a proxy in front ends TLS, sets X-Forwarded-Proto, and is the only way in. Then HSTS is sent and what came to
+    the proxy unencrypted is refused. In profile production nothing but loopback is listened on without it."""
     profile: Literal["production", "dev"] = Field("production", validation_alias="WARMLINE_PROFILE")
     """`dev` adds the development issuer, and refuses to leave loopback."""
     master_key_files: Annotated[tuple[Path, ...], NoDecode] = Field(
@@ -105,29 +114,44 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _dev_stays_home(self) -> "Settings":
-        if self.dev_key_file and self.profile != "dev":
-            raise ValueError(
-                "WARMLINE_DEV_KEY_FILE: the development issuer runs in WARMLINE_PROFILE=dev only; unset it"
-            )
-        if self.profile == "dev" and self.host not in LOOPBACK:
-            raise ValueError(f"HOST: profile dev listens on loopback only, not on {self.host}; unset HOST")
+    def _safe(self) -> "Settings":
+        dangers = self._dangers() if self.profile == "production" else self._away_from_home()
+        if wrong := [*dangers, *self._two_ways_to_sign_in()]:
+            raise ValueError("\n".join(wrong))
         return self
 
-    @model_validator(mode="after")
-    def _one_way_to_sign_in(self) -> "Settings":
+    def _away_from_home(self) -> Iterator[str]:
+        """Anybody signs in as anybody in profile dev: it stays on this machine."""
+        if self.host not in LOOPBACK:
+            yield f"HOST: profile dev listens on loopback only, not on {self.host}; unset HOST"
+
+    def _dangers(self) -> Iterator[str]:
+        """What is convenient in development, and would be a disaster in a clinic (reliability.md S02, S36)."""
+        if self.dev_key_file:
+            yield "WARMLINE_DEV_KEY_FILE: the development issuer runs in WARMLINE_PROFILE=dev only; unset it"
+        if self.host not in LOOPBACK and not self.tls_at_proxy:
+            yield (
+                f"HOST: on {self.host} everything would be readable on its way. Put a proxy that ends TLS in front, "
+                "make it the only way in, and set WARMLINE_TLS_AT_PROXY=true"
+            )
+        for origin in self.allowed_origins:
+            if not origin.startswith("https://") and urlsplit(origin).hostname not in LOOPBACK:
+                yield "WARMLINE_ALLOWED_ORIGINS: a page that came unencrypted may be anybody's; name https:// only"
+        for name, url in (("DATABASE_URL", self.database_url), ("REDIS_URL", self.redis_url)):
+            if (urlsplit(url).password or "").lower() in GUESSED:
+                yield f"{name}: its password is one that everybody tries first; give it a random one"
+
+    def _two_ways_to_sign_in(self) -> Iterator[str]:
+        """What does not fit together about the sign-in provider."""
         for name, url in (
             ("TOKEN_ISSUER", None if self.token_keys_file else self.token_issuer),
             ("OIDC_JWKS_URL", self.oidc_jwks_url),
             *(("OIDC_ORIGINS", origin) for origin in self.oidc_origins),
         ):
             if url is not None and origin_of(url) is None:
-                raise ValueError(
-                    f"WARMLINE_{name}: without WARMLINE_TOKEN_KEYS_FILE it takes https://… of the sign-in provider"
-                )
+                yield f"WARMLINE_{name}: without WARMLINE_TOKEN_KEYS_FILE it takes https://… of the sign-in provider"
         if self.oidc_organization and self.oidc_organization_claim:
-            raise ValueError("WARMLINE_OIDC_ORGANIZATION: unset it, or WARMLINE_OIDC_ORGANIZATION_CLAIM")
-        return self
+            yield "WARMLINE_OIDC_ORGANIZATION: unset it, or WARMLINE_OIDC_ORGANIZATION_CLAIM"
 
     @cached_property
     def provider_origins(self) -> frozenset[str]:
@@ -172,7 +196,9 @@ def load() -> Settings:
             for field in Settings.model_fields.values()
         }
         lines = [
-            f"{name}: {error['msg']}. It takes: {takes.get(name)}" if (name := str(*error["loc"][:1])) else error["msg"]
+            f"{name}: {error['msg']}. It takes: {takes.get(name)}"
+            if (name := str(*error["loc"][:1]))
+            else error["msg"].removeprefix("Value error, ")
             for error in wrong.errors()
         ]
         raise Misconfigured("\n".join(lines)) from None

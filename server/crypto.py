@@ -22,6 +22,8 @@ from typing import Any, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from server import metrics
+from server.config import Settings
 from server.errors import Misconfigured, Unavailable
 from server.ids import KeyId, random_bytes
 
@@ -74,6 +76,17 @@ class MasterKey:
     def read(cls, *paths: Path) -> "MasterKey":
         """Read the master key, and those that may still unwrap. Raises Misconfigured with the fix."""
         return cls(*(raw_key(path) for path in paths))
+
+    @classmethod
+    def of(cls, settings: Settings) -> "MasterKey":
+        """The master key of a process; in production it must be a random one. Raises Misconfigured with the fix."""
+        for path in settings.master_key_files:
+            if settings.profile == "production" and made_up(raw_key(path)):
+                raise Misconfigured(
+                    f"WARMLINE_MASTER_KEY_FILE: {path.name} was made up by somebody, and can be guessed. Make a random one with "
+                    "`warmline keys make FILE`, and change to it as `warmline keys rewrap --help` says"
+                )
+        return cls.read(*settings.master_key_files)
 
     def make(self, organization_id: str) -> tuple[KeyId, bytes]:
         """A new data key: its id, and itself wrapped."""
@@ -191,6 +204,7 @@ class KeyRing:
         try:
             key = self._master.unwrap(organization_id, row["id"], row["wrapped"])
         except Unavailable:
+            metrics.UNREADABLE.labels("key").inc()
             if (organization_id, row["id"]) not in self._broken:
                 log.error(
                     "data key %s of %s opens under no master key: see `warmline doctor`", row["id"], organization_id

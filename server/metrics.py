@@ -70,6 +70,16 @@ FLUSH_SECONDS = Histogram(
     registry=REGISTRY,
 )
 
+# Encryption
+
+UNREADABLE = Counter(
+    "warmline_unreadable",
+    "Messages that did not open where they stand, and data keys that opened under no master key, each time somebody needed one. "
+    "Any: the database was changed, or a master key is missing; run warmline doctor.",
+    ["kind"],
+    registry=REGISTRY,
+)
+
 # Operations
 
 OPERATIONS = Counter(

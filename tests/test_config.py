@@ -26,7 +26,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the environment to good settings, changed; a setting changed to None is missing."""
 
     def change(**changes: str | None) -> None:
-        for name in [*GOOD, "HOST", "PORT", *(f"WARMLINE_{what}" for what in ("PROFILE", "DEV_KEY_FILE", "POOL_SIZE"))]:
+        for name in [
+            *GOOD,
+            "HOST",
+            "PORT",
+            *(
+                f"WARMLINE_{what}"
+                for what in ("PROFILE", "DEV_KEY_FILE", "POOL_SIZE", "TLS_AT_PROXY", "ALLOWED_ORIGINS")
+            ),
+        ]:
             monkeypatch.delenv(name, raising=False)
         for name, value in (GOOD | changes).items():
             if value is not None:
@@ -112,6 +120,7 @@ def test_a_wrong_setting_is_named_and_not_repeated(environment: Any, name: str, 
     assert GOOD["DATABASE_URL"] not in str(told.value)
 
 
+@pytest.mark.catalogue("S36")
 def test_the_development_issuer_does_not_leave_home(environment: Any) -> None:
     environment(WARMLINE_DEV_KEY_FILE="/keys/dev.jwk")
     with pytest.raises(Misconfigured, match=r"WARMLINE_DEV_KEY_FILE.*WARMLINE_PROFILE=dev only"):
@@ -124,10 +133,60 @@ def test_the_development_issuer_does_not_leave_home(environment: Any) -> None:
         assert load().dev_key_file == Path("/keys/dev.jwk")
 
 
+@pytest.mark.catalogue("S02", "S36")
+@pytest.mark.parametrize(
+    ("says", "changes"),
+    [
+        ("HOST: on 0.0.0.0", {"HOST": "0.0.0.0"}),
+        ("HOST: on ::", {"HOST": "::"}),
+        ("HOST: on 10.0.0.7", {"HOST": "10.0.0.7"}),
+        ("WARMLINE_ALLOWED_ORIGINS: .*https", {"WARMLINE_ALLOWED_ORIGINS": "https://a.example,http://b.example"}),
+        ("WARMLINE_ALLOWED_ORIGINS: .*https", {"WARMLINE_ALLOWED_ORIGINS": "http://localhost.evil.example"}),
+        ("WARMLINE_ALLOWED_ORIGINS: .*https", {"WARMLINE_ALLOWED_ORIGINS": "null"}),
+        ("WARMLINE_DEV_KEY_FILE: ", {"WARMLINE_DEV_KEY_FILE": "/keys/dev.jwk"}),
+        ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://warmline:Secret@db.example/warmline"}),
+        ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://postgres:postgres@db.example/warmline"}),
+        ("REDIS_URL: its password", {"REDIS_URL": "rediss://:changeme@redis.example/0"}),
+    ],
+)
+def test_production_does_not_start_with_what_is_for_development(
+    environment: Any, says: str, changes: dict[str, str]
+) -> None:
+    environment(**changes)
+    with pytest.raises(Misconfigured, match=f"^{says}") as told:
+        load()
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.catalogue("S02")
+def test_production_listens_to_the_network_behind_a_proxy_that_ends_tls(environment: Any) -> None:
+    environment(HOST="0.0.0.0", WARMLINE_TLS_AT_PROXY="true", WARMLINE_ALLOWED_ORIGINS="https://a.example")
+    assert load().tls_at_proxy
+    environment(HOST="127.0.0.1", WARMLINE_ALLOWED_ORIGINS="http://localhost:8000")
+    assert not load().tls_at_proxy
+    environment(HOST="0.0.0.0", WARMLINE_PROFILE="dev", WARMLINE_TLS_AT_PROXY="true")
+    with pytest.raises(Misconfigured, match="loopback only"):
+        load()
+
+
+@pytest.mark.catalogue("S36")
+def test_all_that_is_unsafe_is_named_at_once(environment: Any) -> None:
+    environment(HOST="0.0.0.0", WARMLINE_DEV_KEY_FILE="/keys/dev.jwk", REDIS_URL="redis://:redis@redis.example/0")
+    with pytest.raises(Misconfigured) as told:
+        load()
+    assert [line.split(":")[0] for line in str(told.value).splitlines()] == [
+        "WARMLINE_DEV_KEY_FILE",
+        "HOST",
+        "REDIS_URL",
+    ]
+
+
 def test_origins_are_taken_as_they_are(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMLINE_ALLOWED_ORIGINS", " https://a.example , https://b.example:8443,, ")
     assert load().origins == {"https://a.example", "https://b.example:8443"}
-    environment(WARMLINE_PROFILE="dev", PORT="8001")
+    environment(
+        WARMLINE_PROFILE="dev", PORT="8001", WARMLINE_ALLOWED_ORIGINS="https://a.example,https://b.example:8443"
+    )
     assert load().origins == {
         "https://a.example", "https://b.example:8443", "http://127.0.0.1:8001", "http://localhost:8001",
     }  # fmt: skip

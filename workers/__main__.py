@@ -25,9 +25,7 @@ async def work(settings: Settings) -> None:
     await schema.check(settings.database_url)
     await schema.require_role(settings.database_url, "warmline_sealer")
     sealer = sealing.sealer(settings)
-    database = Database(
-        settings.database_url, MasterKey.read(*settings.master_key_files), lambda _topic, _payload: None
-    )
+    database = Database(settings.database_url, MasterKey.of(settings), lambda _topic, _payload: None)
     await database.start()
     try:
         sweeps = [Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep), *sealing.sweeps(sealer)]

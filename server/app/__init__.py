@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from server import inspection, logs, metrics, schema, watchdog
 from server.api import routes, signin
 from server.api.access import Access
+from server.api.encrypted import Encrypted
 from server.app import asyncapi
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
@@ -38,9 +39,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.bus = Bus(settings.redis_url)
-        self.database = Database(
-            settings.database_url, MasterKey.read(*settings.master_key_files), self.bus.publish, settings.pool_size
-        )
+        self.database = Database(settings.database_url, MasterKey.of(settings), self.bus.publish, settings.pool_size)
         self.batcher = Batcher(self.database, self.bus.publish)
         self.dispatcher = Dispatcher(self.database, self.batcher, Paces.of(settings))
         self.provider = None if settings.token_keys_file else Provider(settings)
@@ -64,7 +63,7 @@ class Application:
                 *signin.routes(settings, self.provider),
                 self.gateway.route,
             ],
-            middleware=[Middleware(Access)],
+            middleware=[Middleware(Access), *([Middleware(Encrypted)] if settings.tls_at_proxy else [])],
             lifespan=self._lifespan,
         )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from server import metrics
 from server.chat import bodies
 from server.crypto import KeyRing
 from server.errors import Unavailable
@@ -62,6 +63,7 @@ def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
         shape["text"] = bodies.open_with(key, event.organization_id, event.channel_id, words)
     except Unavailable:
         # Somebody has changed the database. The others of the page can be read, and an operator must hear of this one.
+        metrics.UNREADABLE.labels("message").inc()
         log.error("message %s of channel %s does not open where it stands", words.message_id, event.channel_id)
         return shape | {"unreadable": True}
     return shape | ({"edited": True} if words.revision > 1 else {})
