@@ -22,6 +22,7 @@ from server.chat import (
     messages,
     opening,
     reads,
+    revising,
 )
 from server.chat.batcher import Batcher
 from server.chat.shapes import when
@@ -107,6 +108,10 @@ OPERATIONS: Final = (
 
     Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),
     Operation("message.send", "POST", _MESSAGES, messages.SendMessage, messages.Sent, SIGNED_IN, LOG, None),
+
+    Operation("message.edit", "PUT", _MESSAGES + "/{message_id}", revising.EditMessage, revising.Revised, SIGNED_IN, "message.edit", revising.edit),
+    Operation("message.delete", "POST", _MESSAGES + "/{message_id}/delete", revising.DeleteMessage, revising.Revised, SIGNED_IN, "message.delete", revising.delete),
+    Operation("message.revisions", "GET", _MESSAGES + "/{message_id}/revisions", revising.ReadRevisions, revising.Revisions, STAFF, "message.revisions", revising.revisions),
 
     Operation("member.add", "POST", _MEMBERS, memberships.AddMember, memberships.Added, SIGNED_IN, "member.add", memberships.add),
     Operation("member.remove", "DELETE", _MEMBERS + "/{member_id}", memberships.RemoveMember, memberships.Removed, SIGNED_IN, "member.remove", memberships.remove),

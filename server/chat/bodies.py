@@ -7,37 +7,47 @@ from server.events import Words
 MAX_CODE_POINTS = 8000
 
 
-def trimmed(text: str) -> str:
-    """The body as it is kept: 1 to 8,000 code points after trimming (domain.md §3).
+MAX_REASON = 500
+"""Code points of the reason for which somebody changed another's message."""
+
+
+def trimmed(text: str, field: str = "text", most: int = MAX_CODE_POINTS) -> str:
+    """The body as it is kept: 1 to 8,000 code points after trimming (domain.md §3); or another text, under the same rules.
 
     Raises:
         Invalid: empty, too long, or with NUL or a lone surrogate in it.
     """
     text = text.strip()
+    it = "the message" if field == "text" else "it"
     if not text:
-        raise Invalid("text: the message is empty. Write something.")
-    if len(text) > MAX_CODE_POINTS:
-        raise Invalid(
-            f"text: the message has {len(text)} characters; {MAX_CODE_POINTS} is the most. Split it into several."
-        )
+        raise Invalid(f"{field}: {it} is empty. Write something.")
+    if len(text) > most:
+        raise Invalid(f"{field}: {it} has {len(text)} characters; {most} is the most. Write less at once.")
     if "\0" in text:
-        raise Invalid("text: the message holds a NUL character. Remove it.")
+        raise Invalid(f"{field}: {it} holds a NUL character. Remove it.")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Invalid("text: the message holds half of a character (a lone surrogate). Remove it.") from None
+        raise Invalid(f"{field}: {it} holds half of a character (a lone surrogate). Remove it.") from None
     return text
 
 
 def _place(
-    organization_id: str, channel_id: str, message_id: str, author_id: str, reviser_id: str, revision: int, key_id: str
+    organization_id: str,
+    channel_id: str,
+    message_id: str,
+    author_id: str,
+    reviser_id: str,
+    revision: int,
+    key_id: str,
+    column: str = "ciphertext",
 ) -> bytes:
     # The author is the person, not the membership: the person is known before the send is judged, so a send never has
     # to be encrypted twice because its membership changed meanwhile. schema.sql ties the two together.
     return associated(
         organization_id,
         "message_revisions",
-        "ciphertext",
+        column,
         message_id,
         channel_id,
         author_id,
@@ -56,19 +66,23 @@ def close(
     text: str,
     revision: int = 1,
     reviser_id: str | None = None,
+    column: str = "ciphertext",
 ) -> bytes:
-    """Encrypt one revision of a body for the one place it belongs to.
+    """Encrypt one revision of a body, or the reason for it, for the one place it belongs to.
 
     Args:
         author_id: the person who wrote the message.
         reviser_id: the person who wrote this revision, if another.
+        column: of message_revisions: ciphertext or reason.
     """
-    place = _place(organization_id, channel_id, message_id, author_id, reviser_id or author_id, revision, key.id)
+    place = _place(
+        organization_id, channel_id, message_id, author_id, reviser_id or author_id, revision, key.id, column
+    )
     return seal(key.cipher, text.encode(), place)
 
 
-def open_with(key: DataKey, organization_id: str, channel_id: str, words: Words) -> str:
-    """The text of a revision. Raises Unavailable when it does not open where it stands."""
+def open_with(key: DataKey, organization_id: str, channel_id: str, words: Words, column: str = "ciphertext") -> str:
+    """The text of a revision, or of what stands in another column of it. Raises Unavailable when it does not open there."""
     place = _place(
         organization_id,
         channel_id,
@@ -77,6 +91,7 @@ def open_with(key: DataKey, organization_id: str, channel_id: str, words: Words)
         words.reviser_person_id,
         words.revision,
         words.key_id,
+        column,
     )
     return unseal(key.cipher, words.ciphertext, place).decode()
 

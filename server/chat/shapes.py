@@ -14,7 +14,7 @@ from server import metrics
 from server.chat import bodies
 from server.crypto import KeyRing
 from server.errors import Unavailable
-from server.events import Event
+from server.events import Event, Words
 
 VOID = b'{"type":"void"}'
 """Stands at the offset of an event that a viewer may not see, so that offsets stay without a gap."""
@@ -36,14 +36,14 @@ def item(event: Event, audience: str, keys: KeyRing) -> dict[str, Any]:
     The keys must be loaded (bodies.load_keys). A message that does not open where it stands is said to be unreadable.
     """
     if event.words is not None:
-        return _message(event, keys)
+        return _message(event, audience, keys)
     shape: dict[str, Any] = {"type": event.kind, "offset": event.offset, "at": when(event.at)}
     shape["members"] = [*event.facts.get("opens", ()), *event.facts.get("ends", ())]
     told = ("by", "replaces", "person") if audience == "staff" else ("by", "replaces")
     return shape | {name: event.facts[name] for name in told if event.facts.get(name)}
 
 
-def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
+def _message(event: Event, audience: str, keys: KeyRing) -> dict[str, Any]:
     words = event.words
     assert words is not None
     shape: dict[str, Any] = {
@@ -56,8 +56,9 @@ def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
     }
     if words.reply_to is not None:
         shape["reply_to"] = {"id": words.reply_to, "offset": words.root_offset}
+    changed = _changed(words, audience)
     if words.deleted:
-        return shape | {"deleted": True}
+        return shape | {"deleted": True} | changed
     try:
         key = keys.at_hand(event.organization_id, words.key_id)
         shape["text"] = bodies.open_with(key, event.organization_id, event.channel_id, words)
@@ -66,7 +67,14 @@ def _message(event: Event, keys: KeyRing) -> dict[str, Any]:
         metrics.UNREADABLE.labels("message").inc()
         log.error("message %s of channel %s does not open where it stands", words.message_id, event.channel_id)
         return shape | {"unreadable": True}
-    return shape | ({"edited": True} if words.revision > 1 else {})
+    return shape | ({"edited": True} | changed if words.revision > 1 else {})
+
+
+def _changed(words: Words, audience: str) -> dict[str, str]:
+    """Who made a message what it is now: its author, or a team member, and to staff, which one (domain.md §3)."""
+    if words.reviser_person_id == words.author_person_id:
+        return {"changed_by": "author"}
+    return {"changed_by": "team_member"} | ({"person": words.reviser_person_id} if audience == "staff" else {})
 
 
 def publication(event: Event, audience: str, keys: KeyRing) -> bytes:
