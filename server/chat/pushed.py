@@ -33,13 +33,18 @@ class MessageItem(TypedDict):
 
 
 class SystemItem(TypedDict):
-    """Who came, went, opened, closed or renamed the channel: membership ids."""
+    """Who came or went, opened, closed or renamed the channel, or asks to join it: membership ids.
 
-    type: Literal["opened", "joined", "left", "archived", "unarchived"]
+    `replaces` is whose place somebody takes; `person` is a team member who is not in the channel: staff alone are told.
+    """
+
+    type: Literal["opened", "joined", "left", "archived", "unarchived", "renamed", "asked"]
     offset: int
     at: str
     members: list[str]
     by: NotRequired[str]
+    replaces: NotRequired[str]
+    person: NotRequired[str]
 
 
 class Void(TypedDict):
@@ -62,7 +67,10 @@ class ChannelHint(TypedDict):
     type: Literal["channel"]
     channel: str
     member: bool
+    name: NotRequired[str | None]
     status: NotRequired[Literal["active", "archived"]]
+    writable: NotRequired[bool]
+    hidden: NotRequired[bool]
     unread: NotRequired[int]
     read_offset: NotRequired[int]
     top: NotRequired[int]
