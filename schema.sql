@@ -93,9 +93,11 @@ create table patient_groups (
   id              text not null check (id ~ '^pg_[0-9a-z]{20}$'),
   name            text not null check (name <> ''),
   is_default      boolean not null default false,
+  crisis_services text not null default '',
   primary key (organization_id, id)
 );
 comment on table patient_groups is 'Cohorts that configure what their patients see in the app; nothing to do with therapy groups.';
+comment on column patient_groups.crisis_services is 'Other ways to help, told to patients where their channel is closed.';
 create unique index patient_groups_one_default on patient_groups (organization_id) where is_default;
 create unique index patient_groups_one_name on patient_groups (organization_id, lower(name));
 
@@ -129,6 +131,48 @@ create table patients (
 comment on table patients is 'Patients. Legal and preferred name are for staff alone; other patients get the display name and nothing else.';
 create index patients_by_allocation_clinician on patients (organization_id, allocation_clinician_id);
 
+create table patient_group_team (
+  organization_id  text not null,
+  patient_group_id text not null,
+  team_member_id   text not null,
+  is_listed        boolean not null default true,
+  primary key (organization_id, patient_group_id, team_member_id),
+  foreign key (organization_id, patient_group_id) references patient_groups (organization_id, id),
+  foreign key (organization_id, team_member_id) references team_members (organization_id, id)
+);
+comment on table patient_group_team is 'A patient group''s team members: a link of the chain that keeps its patients'' channels staffed. Who is taken off the list is kept, unlisted.';
+
+create table organization_settings (
+  organization_id text primary key references organizations,
+  contact_text    text not null default '',
+  safety_net_id   text,
+  foreign key (organization_id, safety_net_id) references team_members (organization_id, id)
+);
+comment on table organization_settings is 'How patients reach the team where a channel is closed, and who is added to a channel when nobody else is left (the safety net).';
+
+create table archivings (
+  organization_id text not null,
+  id              text not null check (id ~ '^arc_[0-9a-z]{20}$'),
+  person_id       text not null,
+  successor_id    text check (successor_id <> person_id),
+  requested_by    text,
+  requested_at    timestamptz not null default now(),
+  preview         text not null,
+  status          text not null default 'pending' check (status in ('pending', 'done', 'refused')),
+  why             text check (why <> ''),
+  settled_at      timestamptz,
+  primary key (organization_id, id),
+  foreign key (organization_id, person_id) references team_members (organization_id, id),
+  foreign key (organization_id, successor_id) references team_members (organization_id, id),
+  foreign key (organization_id, requested_by) references people (organization_id, id),
+  constraint archivings_refused_with_why check ((status = 'refused') = (why is not null)),
+  constraint archivings_settled check ((status = 'pending') = (settled_at is null))
+);
+comment on table archivings is 'Requests to archive a team member, carried out by a worker. Whoever has a pending one is signed out and can be added nowhere, and still counts as staff.';
+comment on column archivings.preview is 'A digest of what the request is to change; where it would change anything else by then, it is refused.';
+create unique index archivings_one_pending on archivings (person_id, organization_id) where status = 'pending';
+create index archivings_of_a_person on archivings (organization_id, person_id);
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Channels and who is in them: membership is access
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -140,6 +184,7 @@ create table channels (
   patient_id      text,
   name            text check (name <> ''),
   founding_set    text,
+  facilitator_id  text,
   status          text not null default 'active' check (status in ('active', 'archived')),
   top_offset      bigint not null default 0 check (top_offset >= 0),
   created_at      timestamptz not null default now(),
@@ -147,6 +192,8 @@ create table channels (
   unique (organization_id, id, kind),
   unique (organization_id, id, patient_id),
   foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, facilitator_id) references team_members (organization_id, id),
+  constraint channels_facilitated check (facilitator_id is null or kind = 'group'),
   constraint channels_tied_to_a_patient check ((kind in ('care_team', 'service_team', 'staff')) = (patient_id is not null)),
   constraint channels_named check ((kind in ('staff', 'group')) = (name is not null)),
   constraint channels_founded check ((kind = 'direct') = (founding_set is not null)),
@@ -154,6 +201,7 @@ create table channels (
 );
 comment on table channels is 'A conversation of one of five kinds. Its row is the head of its log: top_offset, moved only by append_batch().';
 comment on column channels.founding_set is 'Direct channels: a digest of the sorted ids of the people it was opened for, so that the same set always opens the same channel.';
+create index channels_by_facilitator on channels (organization_id, facilitator_id) where facilitator_id is not null;
 create unique index channels_one_care_and_one_service_team on channels (organization_id, patient_id, kind) where kind in ('care_team', 'service_team');
 create unique index channels_one_direct_per_founding_set on channels (organization_id, founding_set) where kind = 'direct';
 
@@ -194,6 +242,26 @@ comment on column memberships.hidden_offset is 'Direct channels: hidden from thi
 create unique index memberships_once_at_a_time on memberships (person_id, channel_id, organization_id) where left_at is null;
 create index memberships_of_a_channel on memberships (channel_id, organization_id);
 create index memberships_lately_joined on memberships (joined_at);
+
+create table activation_rules (
+  organization_id               text not null references organizations,
+  kind                          text not null check (kind in ('care_team', 'service_team')),
+  automatic                     boolean not null default false,
+  include_allocation_clinician  boolean not null default false,
+  primary key (organization_id, kind)
+);
+comment on table activation_rules is 'Whether a patient''s care-team and service-team channel is made when the patient is, and whether the allocation clinician is in it; no row is the same as off.';
+
+create table activation_nominees (
+  organization_id text not null,
+  kind            text not null,
+  team_member_id  text not null,
+  is_nominated    boolean not null default true,
+  primary key (organization_id, kind, team_member_id),
+  foreign key (organization_id, kind) references activation_rules (organization_id, kind),
+  foreign key (organization_id, team_member_id) references team_members (organization_id, id)
+);
+comment on table activation_nominees is 'The team members that a rule adds. Who is taken off the rule is kept, as not nominated.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Messages and the log
@@ -401,6 +469,11 @@ begin
   if new.left_at is null then
     perform from people p where (p.organization_id, p.id) = (new.organization_id, new.person_id) for share;
   end if;
+  if tg_op = 'INSERT' and exists (select from archivings a
+      where (a.person_id, a.organization_id) = (new.person_id, new.organization_id) and a.status = 'pending') then
+    raise exception 'person % is being archived and joins nothing', new.person_id
+      using errcode = 'check_violation', constraint = 'pending_people_join_nothing';
+  end if;
   if tg_op = 'UPDATE' and old.channel_id <> new.channel_id then
     perform require_staff(old.organization_id, old.channel_id);
   end if;
@@ -527,3 +600,9 @@ grant select on audit_entries, audit_seals, audit_heads, audit_signing_keys, aud
 grant select on organizations to warmline_sealer, warmline_auditor;
 grant insert on audit_seals, audit_heads, audit_signing_keys to warmline_sealer;
 grant update (entry_id) on audit_mark to warmline_sealer;
+grant select, insert, update on patient_group_team, organization_settings, archivings, activation_rules, activation_nominees to warmline_app;
+
+-- The queue is the library's (jobs.sql, in a schema of its own); there the application takes rows out as well.
+grant usage on schema jobs to warmline_app;
+grant select, insert, update, delete on all tables in schema jobs to warmline_app;
+grant usage on all sequences in schema jobs to warmline_app;

@@ -5,7 +5,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
 
     0  errors ids config; above them faults, logs, metrics, limits, watching, watchdog, pace
     1  bus crypto schema; db above crypto     0
-    2  events audit locks refusals sealing   0–1, never each other
+    2  events audit locks refusals sealing jobs   0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
     7  operations                            0–4

@@ -133,6 +133,10 @@ class Database:
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             raise translated(error) from error
 
+    async def connection(self) -> asyncpg.Connection:
+        """A plain connection of the caller's own, to listen on; the caller closes it. Raises what asyncpg.connect raises."""
+        return await self._connect()
+
     async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(self._url, server_settings=_SESSION, timeout=_PATIENCE_SECONDS)
 

@@ -99,6 +99,12 @@ class KeyId(Id):
     prefix, names = "key", "organization_key"
 
 
+class ArchivingId(Id):
+    """A request to archive a team member."""
+
+    prefix, names = "arc", "archiving"
+
+
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)

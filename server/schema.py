@@ -1,4 +1,4 @@
-"""The schema of the database: apply schema.sql, and refuse to run on anything else.
+"""The schema of the database: apply jobs.sql (the queue, as its library prints it) and schema.sql, and run on nothing else.
 
 A fingerprint of what Postgres's own catalogs say is stored when the schema is applied and computed again at every check,
 so that an older schema, a forgotten step and a change by hand are all seen.
@@ -12,10 +12,15 @@ import asyncpg
 
 from server.errors import Misconfigured
 
-SCHEMA = Path(__file__).resolve().parent.parent / "schema.sql"
+_ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = _ROOT / "schema.sql"
+JOBS = _ROOT / "jobs.sql"
+"""What `pgq --schema jobs sql install` prints: the tables of pgqueuer, in a Postgres schema of their own."""
 
-CATALOG = """
-with relations as (select * from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f'))
+_OURS = "any (array[to_regnamespace('public'), to_regnamespace('jobs')])"
+
+CATALOG = f"""
+with relations as (select * from pg_class where relnamespace = {_OURS} and relkind in ('r', 'p', 'v', 'm', 'f'))
 select concat_ws(' ', 'relation', c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
                  (select string_agg(r || ' ' || p, ',' order by r, p)
                     from unnest(array['warmline_app', 'warmline_sealer', 'warmline_auditor']) r,
@@ -31,25 +36,27 @@ union all select concat_ws(' ', 'column', c.relname, a.attname, format_type(a.at
   left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum where a.attnum > 0 and not a.attisdropped
 union all select 'index ' || pg_get_indexdef(i.indexrelid) from pg_index i join relations c on c.oid = i.indrelid
 union all select 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint
- where connamespace = 'public'::regnamespace and contype <> 'n'
+ where connamespace = {_OURS} and contype <> 'n'
 union all select 'function ' || pg_get_functiondef(oid) from pg_proc
- where pronamespace = 'public'::regnamespace and prokind in ('f', 'p')
+ where pronamespace = {_OURS} and prokind in ('f', 'p')
 union all select concat_ws(' ', 'trigger', c.relname, t.tgenabled,
                  case when t.tgisinternal then k.conname || ' ' || t.tgfoid::regproc else pg_get_triggerdef(t.oid) end)
   from pg_trigger t join relations c on c.oid = t.tgrelid left join pg_constraint k on k.oid = t.tgconstraint
+union all select 'enum ' || string_agg(concat_ws(' ', t.typname, e.enumlabel), ',' order by e.enumsortorder)
+  from pg_enum e join pg_type t on t.oid = e.enumtypid where t.typnamespace = to_regnamespace('jobs') group by t.oid
 union all select 'rule ' || pg_get_ruledef(r.oid) from pg_rewrite r join relations c on c.oid = r.ev_class
 order by 1
 """
 _MAY_ACT = "select pg_has_role(current_user, oid, 'set') from pg_roles where rolname = $1"
 _ROLES = "select rolname from pg_roles"
-_MADE = """select kind || ' ' || name from (
+_MADE = f"""select kind || ' ' || name from (
   select 1 as place, 'table' as kind, relname::text as name from pg_class
-   where relnamespace = 'public'::regnamespace and relkind = 'r'
-  union all select 2, 'index', relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'i'
-  union all select 3, 'function', proname from pg_proc where pronamespace = 'public'::regnamespace
+   where relnamespace = {_OURS} and relkind = 'r'
+  union all select 2, 'index', relname from pg_class where relnamespace = {_OURS} and relkind = 'i'
+  union all select 3, 'function', proname from pg_proc where pronamespace = {_OURS}
   union all select 4, 'trigger', tgname || ' on ' || tgrelid::regclass from pg_trigger where not tgisinternal) made
   order by place, name"""
-_TABLES = "select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
+_TABLES = f"select count(*) from pg_class where relnamespace = {_OURS} and relkind = 'r'"
 
 
 async def apply(url: str) -> None:
@@ -67,7 +74,7 @@ async def apply(url: str) -> None:
             await require_match(connection)
             return
         async with connection.transaction():
-            await connection.execute(SCHEMA.read_text())
+            await connection.execute(JOBS.read_text() + SCHEMA.read_text())
             await connection.execute(
                 "insert into schema_state (fingerprint) values ($1)", await _fingerprint(connection)
             )
@@ -90,7 +97,7 @@ async def planned(url: str) -> list[str]:
         transaction = connection.transaction()
         await transaction.start()
         try:
-            await connection.execute(SCHEMA.read_text())
+            await connection.execute(JOBS.read_text() + SCHEMA.read_text())
             made = [row[0] for row in await connection.fetch(_MADE)]
             new_roles = sorted({row[0] for row in await connection.fetch(_ROLES)} - roles)
         finally:
@@ -218,7 +225,7 @@ def made_by_us(fingerprint: str) -> bool:
 
 @cache
 def _source() -> str:
-    return hashlib.sha256(SCHEMA.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(JOBS.read_bytes() + SCHEMA.read_bytes()).hexdigest()[:16]
 
 
 async def _fingerprint(connection: asyncpg.Connection) -> str:

@@ -33,6 +33,9 @@ CHANGES = {
     "a right to read the access log": "grant select on audit_entries to warmline_app",
     "a right of the sealer to rewrite": "grant update on audit_entries to warmline_sealer",
     "a right of the auditor to delete": "grant delete on audit_heads to warmline_auditor",
+    "a column of the queue": "alter table jobs.pgqueuer add column n int",
+    "a trigger of the queue": "drop trigger tg_pgqueuer_changed on jobs.pgqueuer",
+    "a state of the queue": "alter type jobs.pgqueuer_status add value 'lost'",
     "a right taken away": "revoke insert on messages from warmline_app",
 }
 

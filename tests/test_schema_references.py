@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server import locks
 from server.chat.append import append
 from server.chat.bodies import close
-from server.ids import ChannelId, MessageId, PersonId
+from server.ids import ArchivingId, ChannelId, MessageId, PersonId
 from server.people import identities
 from server.sealing.sealer import Sealer
 from tests.support.cast import Clinic
@@ -53,6 +53,7 @@ async def fill(clinic: Clinic) -> None:
     await clinic.send(colleague, channel, "Reply", reply_to=root["message_id"])
     await clinic.call(colleague, "channel.directory", channel_id=channel)
     await revise(clinic, channel, root["message_id"])
+    await rule(clinic, colleague, await clinic.channel("group", clinic.clinician))
     await prove(clinic)
     async with clinic.database.transaction() as tx:
         await identities.link(
@@ -83,6 +84,24 @@ async def revise(clinic: Clinic, channel: ChannelId, message: str) -> None:
         await append(tx, clinic.organization_id, channel, "revised", **where)
 
 
+async def rule(clinic: Clinic, colleague: str, group: ChannelId) -> None:
+    """What keeps channels staffed: rules, lists, settings, a request."""
+    [cohort] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
+    for statement, *more in (
+        ("insert into organization_settings values ($1, '', $2)", colleague),
+        ("insert into patient_group_team values ($1, $2, $3)", cohort["id"], colleague),
+        ("insert into activation_rules values ($1, 'care_team')",),
+        ("insert into activation_nominees values ($1, 'care_team', $2)", colleague),
+        ("update channels set facilitator_id = $2 where organization_id = $1 and id = $3", colleague, group),
+        (
+            """insert into archivings (organization_id, id, person_id, successor_id, requested_by, preview)
+               values ($1, $2, $3, $4, $4, '')""",
+            ArchivingId.new(), colleague, clinic.clinician,
+        ),
+    ):  # fmt: skip
+        await clinic.sql(statement, clinic.organization_id, *more)
+
+
 async def test_every_reference_carries_the_organisation(owner: asyncpg.Connection) -> None:
     found = await references(owner)
     assert len(found) > 10
@@ -97,6 +116,7 @@ async def test_no_reference_reaches_into_another_organisation(
     for one in (clinic, elsewhere):
         await fill(one)
     await elsewhere.sql("insert into roles values ($1, 'THEIRS_ALONE', '{}')", elsewhere.organization_id)
+    await elsewhere.sql("insert into activation_rules values ($1, 'service_team')", elsewhere.organization_id)
     await elsewhere.call(elsewhere.clinician, "patient.list")  # seals have numbers: one that they alone have
     await prove(elsewhere)
     reached = [one for one in await references(owner) if not await refused(owner, one, clinic, elsewhere)]

@@ -4,7 +4,8 @@ import asyncio
 import signal
 import sys
 
-from server import config, logs, schema
+from server import config, jobs, logs, schema
+from server.bus import Bus
 from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
@@ -13,11 +14,13 @@ from server.inspection import open_to_operators
 from server.readiness import Readiness
 from server.watchdog import watching
 from workers import integrity, sealing
+from workers.handlers import HANDLERS
+from workers.jobs import Worker
 from workers.runner import Sweep, run
 
 
 async def work(settings: Settings) -> None:
-    """Run the sweeps until a signal comes; the one in progress is finished."""
+    """Run the sweeps and do the jobs until a signal comes; what is in progress is finished."""
     stopped = asyncio.Event()
     logs.watch_loop(asyncio.get_running_loop())
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -25,14 +28,22 @@ async def work(settings: Settings) -> None:
     await schema.check(settings.database_url)
     await schema.require_role(settings.database_url, "warmline_sealer")
     sealer = sealing.sealer(settings)
-    database = Database(settings.database_url, MasterKey.of(settings), lambda _topic, _payload: None)
+    bus = Bus(settings.redis_url)
+    database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)
     await database.start()
+    await bus.start()
     try:
-        sweeps = [Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep), *sealing.sweeps(sealer)]
-        async with open_to_operators(settings, Readiness(database)), watching():
-            await run(database, sweeps, stopped)
+        sweeps = [
+            Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),
+            Sweep("job log", 3600, jobs.purge),
+            *sealing.sweeps(sealer),
+        ]
+        async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(run(database, sweeps, stopped))
+            tasks.create_task(Worker(database, HANDLERS).run(stopped))
         await sealing.finish(database, sealer)
     finally:
+        await bus.stop()
         await database.stop()
 
 

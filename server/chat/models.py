@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from server.db import reference
-from server.ids import ChannelId, KeyId, MembershipId, MessageId, OrganizationId, PatientId, PersonId, now
+from server.ids import ChannelId, KeyId, MembershipId, MessageId, OrganizationId, PatientId, PersonId, TeamMemberId, now
 
 _WHEN = DateTime(timezone=True)
 
@@ -17,13 +17,17 @@ class Channel(SQLModel, table=True):
     """A conversation, and the head of its log."""
 
     __tablename__ = "channels"
-    __table_args__ = (reference("organization_id patient_id", "patients", "organization_id id"),)
+    __table_args__ = (
+        reference("organization_id patient_id", "patients", "organization_id id"),
+        reference("organization_id facilitator_id", "team_members", "organization_id id"),
+    )
     organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
     id: ChannelId = Field(sa_type=Text, primary_key=True)
     kind: str = Field(sa_type=Text)
     patient_id: PatientId | None = Field(sa_type=Text, default=None)
     name: str | None = Field(sa_type=Text, default=None)
     founding_set: str | None = Field(sa_type=Text, default=None)
+    facilitator_id: TeamMemberId | None = Field(sa_type=Text, default=None)
     status: str = Field(sa_type=Text, default="active")
     top_offset: int = Field(sa_type=BigInteger, default=0)
     created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
@@ -129,3 +133,27 @@ class LoggedEvent(SQLModel, table=True):
     target_offset: int | None = Field(sa_type=BigInteger, default=None)
     facts: dict[str, Any] | None = Field(sa_type=JSONB, default=None)
     created_at: datetime = Field(sa_type=_WHEN)
+
+
+class ActivationRule(SQLModel, table=True):
+    """Whether one kind of channel is made when a patient is."""
+
+    __tablename__ = "activation_rules"
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    kind: str = Field(sa_type=Text, primary_key=True)
+    automatic: bool = False
+    include_allocation_clinician: bool = False
+
+
+class ActivationNominee(SQLModel, table=True):
+    """A team member that a rule adds."""
+
+    __tablename__ = "activation_nominees"
+    __table_args__ = (
+        reference("organization_id kind", "activation_rules", "organization_id kind"),
+        reference("organization_id team_member_id", "team_members", "organization_id id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    kind: str = Field(sa_type=Text, primary_key=True)
+    team_member_id: TeamMemberId = Field(sa_type=Text, primary_key=True)
+    is_nominated: bool = True

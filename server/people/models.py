@@ -6,7 +6,7 @@ from sqlalchemy import ARRAY, DateTime, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from server.db import reference
-from server.ids import KeyId, OrganizationId, PatientGroupId, PatientId, PersonId, TeamMemberId, now
+from server.ids import ArchivingId, KeyId, OrganizationId, PatientGroupId, PatientId, PersonId, TeamMemberId, now
 
 _WHEN = DateTime(timezone=True)
 
@@ -74,6 +74,7 @@ class PatientGroup(SQLModel, table=True):
     id: PatientGroupId = Field(sa_type=Text, primary_key=True)
     name: str = Field(sa_type=Text)
     is_default: bool = False
+    crisis_services: str = Field(sa_type=Text, default="")
 
 
 class TeamMember(SQLModel, table=True):
@@ -109,3 +110,48 @@ class Patient(SQLModel, table=True):
     display_name: str | None = Field(sa_type=Text, default=None)
     allocation_clinician_id: TeamMemberId = Field(sa_type=Text)
     patient_group_id: PatientGroupId = Field(sa_type=Text)
+
+
+class PatientGroupTeam(SQLModel, table=True):
+    """A team member of a patient group."""
+
+    __tablename__ = "patient_group_team"
+    __table_args__ = (
+        reference("organization_id patient_group_id", "patient_groups", "organization_id id"),
+        reference("organization_id team_member_id", "team_members", "organization_id id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    patient_group_id: PatientGroupId = Field(sa_type=Text, primary_key=True)
+    team_member_id: TeamMemberId = Field(sa_type=Text, primary_key=True)
+    is_listed: bool = True
+
+
+class OrganizationSettings(SQLModel, table=True):
+    """What an organisation has set for all its channels."""
+
+    __tablename__ = "organization_settings"
+    __table_args__ = (reference("organization_id safety_net_id", "team_members", "organization_id id"),)
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
+    contact_text: str = Field(sa_type=Text, default="")
+    safety_net_id: TeamMemberId | None = Field(sa_type=Text, default=None)
+
+
+class Archiving(SQLModel, table=True):
+    """A request to archive a team member."""
+
+    __tablename__ = "archivings"
+    __table_args__ = (
+        reference("organization_id person_id", "team_members", "organization_id id"),
+        reference("organization_id successor_id", "team_members", "organization_id id"),
+        reference("organization_id requested_by", "people", "organization_id id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    id: ArchivingId = Field(sa_type=Text, primary_key=True)
+    person_id: TeamMemberId = Field(sa_type=Text)
+    successor_id: TeamMemberId | None = Field(sa_type=Text, default=None)
+    requested_by: PersonId | None = Field(sa_type=Text, default=None)
+    requested_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+    preview: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text, default="pending")
+    why: str | None = Field(sa_type=Text, default=None)
+    settled_at: datetime | None = Field(sa_type=_WHEN, default=None)

@@ -1,0 +1,10 @@
+"""What each job does: the handlers by name. A handler runs in one transaction, together with the end of its job."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from server.db import Transaction
+
+Handler = Callable[[Transaction, dict[str, Any]], Awaitable[None]]
+
+HANDLERS: Final[Mapping[str, Handler]] = {}
