@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """A file with 32 random bytes in base64, which wrap the organisations' keys (`warmline keys make`). Back it up apart
     from the database. While the master key is being changed: several, comma-separated; the first wraps, any unwraps."""
     audit_key_file: Path | None = Field(None, validation_alias="WARMLINE_AUDIT_KEY_FILE")
-    """Workers only: the Ed25519 key (PEM) that the ends of the access log are signed with; `warmline audit key make FILE`.
+    """Workers only: the Ed25519 key (PEM) that the ends of the access log are signed with; `warmline audit make-key FILE`.
     Required in profile production. Keep it where whoever owns the database cannot read it."""
     token_issuer: str = Field(validation_alias="WARMLINE_TOKEN_ISSUER")
     """The `iss` that tokens must carry: the sign-in provider's address, exactly as its discovery document has it."""

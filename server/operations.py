@@ -32,7 +32,7 @@ from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unautho
 from server.ids import Id, random_token
 from server.limits import Rate
 from server.pace import Pace
-from server.people import actors, patients, signing_out, team
+from server.people import access_log, actors, patients, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
 from server.refusals import Refusal, Refusals
@@ -85,6 +85,8 @@ OPERATIONS: Final = (
 
     Operation("sign_out", "POST", "/api/me/sign-out", Nothing, signing_out.SignedOut, SIGNED_IN, "person.sign_out", signing_out.myself),
     Operation("person.sign_out", "POST", "/api/people/{person_id}/sign-out", signing_out.OfPerson, signing_out.SignedOut, STAFF, "person.sign_out", signing_out.somebody),
+
+    Operation("audit.list", "GET", "/api/audit", access_log.ListAudit, access_log.AuditEntries, "audit.read", "audit.list", access_log.list_all),
 
     Operation("patient.create", "POST", "/api/patients", patients.CreatePatient, patients.PatientShape, "patient.create", "patient.create", patients.create),
     Operation("patient.get", "GET", "/api/patients/{patient_id}", patients.GetPatient, patients.PatientShape, "patient.read", "patient.read", patients.get),

@@ -23,7 +23,7 @@ def sealer(settings: Settings) -> Sealer:
     if settings.profile == "production":
         raise Misconfigured(
             f"{keys.SETTING}: not set; without it nobody notices when the access log is cut. It takes the file of an "
-            "Ed25519 key: warmline audit key make FILE"
+            "Ed25519 key: warmline audit make-key FILE"
         )
     log.warning("audit: %s is not set: the access log is sealed, and its heads are not signed", keys.SETTING)
     return Sealer(None)

@@ -33,8 +33,8 @@ class Seal:
     more: bool
 
 
-def facts(text: str) -> Any:
-    """Facts from the text of a jsonb value, so that no digit of a number is lost."""
+def parsed(text: str | bytes) -> Any:
+    """A JSON value from its text, so that no digit of a number is lost."""
     return json.loads(text, parse_float=lambda digits: {"number": digits})
 
 

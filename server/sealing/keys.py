@@ -12,6 +12,13 @@ from server.errors import Misconfigured
 SETTING = "WARMLINE_AUDIT_KEY_FILE"
 
 
+def named() -> Path:
+    """The file that the environment names. Raises Misconfigured when it names none."""
+    if not os.environ.get(SETTING):
+        raise Misconfigured(f"{SETTING}: not set. It takes the file of an Ed25519 key: warmline audit make-key FILE")
+    return Path(os.environ[SETTING])
+
+
 def read(path: Path) -> Ed25519PrivateKey:
     """The signing key. Raises Misconfigured with the fix."""
     try:
@@ -19,10 +26,10 @@ def read(path: Path) -> Ed25519PrivateKey:
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as wrong:
         raise Misconfigured(
             f"{SETTING}: {path.name} cannot be read as a private key in PEM ({type(wrong).__name__}). "
-            "Make one with: warmline audit key make FILE"
+            "Make one with: warmline audit make-key FILE"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured(f"{SETTING}: {path.name} is no Ed25519 key. Make one with: warmline audit key make FILE")
+        raise Misconfigured(f"{SETTING}: {path.name} is no Ed25519 key. Make one with: warmline audit make-key FILE")
     return key
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from server.db import Transaction
 from server.sealing import heads
-from server.sealing.chain import NOTHING, Entry, facts, link
+from server.sealing.chain import NOTHING, Entry, link, parsed
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ SEAL_SECONDS, HEAD_SECONDS = 1.0, 30.0
 PORTION = 8000
 """Entries per round, at most: what is left comes with the next one."""
 
-TIME = "to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-"""A time as it is sealed and signed."""
+TIME = "coalesce(to_char({0} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), {0}::text)"
+"""A time as it is sealed and signed; one that is none (infinity) as it stands."""
 ENTRY = f"""e.organization_id, e.id, {TIME.format("e.at")} as at, e.actor_id, e.operation, e.outcome, e.patient_id,
   e.channel_id, e.facts::text as facts, e.request_id"""
 """The columns that an entry is made of."""
@@ -49,7 +49,7 @@ _SEAL = """insert into audit_seals (organization_id, sequence, entry_id, hash, s
 
 def entry(row: dict[str, Any]) -> Entry:
     """An entry as it is sealed, from a row of ENTRY's columns."""
-    return {**row, "facts": facts(row["facts"])}
+    return {**row, "facts": parsed(row["facts"])}
 
 
 class Sealer:

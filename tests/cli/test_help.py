@@ -11,7 +11,9 @@ import pytest
 from server.cli import parser
 from tests.support.commands import warmline
 
-READS = {"schema check", "token", "keys list", "doctor"}
+READS = {"schema check", "token", "keys list", "doctor"} | {
+    *("audit export", "audit verify", "audit heads", "audit show", "audit keys")
+}
 """Commands that change nothing, whatever happens: each is a decision, so they are named one by one."""
 RUNS = {"dev", "serve", "work"}
 """The processes: what they change is what people ask of them."""

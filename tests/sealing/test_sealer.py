@@ -16,7 +16,7 @@ from server.config import Settings
 from server.db import Database, Transaction
 from server.errors import Misconfigured
 from server.sealing import heads, sealer
-from server.sealing.chain import NOTHING, facts, link
+from server.sealing.chain import NOTHING, link, parsed
 from server.sealing.sealer import ENTRY, TIME, Sealer
 from tests.support.cast import MASTER, Clinic
 from workers import sealing
@@ -51,7 +51,7 @@ async def chain(owner: asyncpg.Connection, clinic: Clinic) -> list[int]:
     for place, row in enumerate(await owner.fetch(CHAIN, clinic.organization_id), 1):
         one: dict[str, Any] = dict(row)
         sequence, hash, more, at = (one.pop(name) for name in ("sequence", "hash", "more", "sealed_at"))
-        one["facts"] = facts(one["facts"])
+        one["facts"] = parsed(one["facts"])
         assert sequence == place
         assert hash == link(previous, sequence, at, more, one)
         previous = hash
