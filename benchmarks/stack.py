@@ -108,9 +108,9 @@ def _room() -> Path:
 def _environment(settings: Settings) -> dict[str, str]:
     """Our environment, with the settings under the names that the process reads."""
     given = {
-        str(field.validation_alias): str(getattr(settings, name))
+        str(field.validation_alias): ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
         for name, field in Settings.model_fields.items()
-        if getattr(settings, name) not in (None, ())
+        if (value := getattr(settings, name)) not in (None, ())
     }
     return dict(os.environ) | given
 

@@ -89,6 +89,8 @@ class Settings(BaseSettings):
     """Database connections per process for operations; reads of the log and sends have a few of their own."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="WARMLINE_LOG_LEVEL")
     """From which level on our own records are logged; of other libraries only warnings and errors ever are."""
+    log_format: Literal["json", "readable"] | None = Field(None, validation_alias="WARMLINE_LOG_FORMAT")
+    """One JSON object per line, or lines for people; unset: `readable` in profile dev, else `json`."""
     metrics_port: int | None = Field(None, ge=1, le=65535, validation_alias="WARMLINE_METRICS_PORT")
     """The operators' port: /metrics, /health/live and /health/ready of this process, unencrypted and open to whoever reaches
     it, so it is a port of its own, for the inside only. Each process of a machine takes another one; unset: none is opened."""
@@ -160,6 +162,11 @@ class Settings(BaseSettings):
             return frozenset()
         urls = (self.token_issuer, self.oidc_jwks_url, *self.oidc_origins)
         return frozenset(origin for url in urls if url is not None and (origin := origin_of(url)) is not None)
+
+    @property
+    def readable_logs(self) -> bool:
+        """Whether logs are for people to read."""
+        return (self.log_format or ("readable" if self.profile == "dev" else "json")) == "readable"
 
     @cached_property
     def origins(self) -> frozenset[str]:

@@ -46,7 +46,7 @@ def configure(*, readable: bool = False, level: str = "INFO") -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # A record whose values do not fit its text would be printed raw, values and all.
     logging.raiseExceptions = False
-    sys.excepthook = _uncaught
+    sys.excepthook = uncaught
     sys.unraisablehook = _unraisable
 
 
@@ -75,7 +75,8 @@ def _in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     log.error("something failed in the background and nobody caught it", exc_info=error if error is not None else None)
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def uncaught(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """What ends the process, for sys.excepthook: Python itself would print its words."""
     if issubclass(kind, KeyboardInterrupt):
         return
     log.critical("the process ends: nobody caught this", exc_info=(kind, error, traceback))

@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from time import perf_counter
+
+from prometheus_client import Counter, Histogram
 
 from server import faults, metrics
 
@@ -30,10 +33,17 @@ def watched(operation: str) -> Iterator[None]:
 
 def _over(operation: str, failure: BaseException | None, seconds: float) -> None:
     outcome = metrics.outcome(failure)
-    metrics.OPERATIONS.labels(operation, outcome).inc()
-    metrics.OPERATION_SECONDS.labels(operation).observe(seconds)
+    count, time = _metrics(operation, outcome)
+    count.inc()
+    time.observe(seconds)
     level = _LEVELS.get(outcome, logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG)
     if log.isEnabledFor(level):
         facts = {"operation": operation, "outcome": outcome, "ms": round(seconds * 1000, 1)}
         cause = {"cause": faults.brief(failure)} if outcome in _LEVELS and failure is not None else {}
         log.log(level, "operation done", extra=facts | cause)
+
+
+@cache
+def _metrics(operation: str, outcome: str) -> tuple[Counter, Histogram]:
+    """Looking them up takes longer than counting."""
+    return metrics.OPERATIONS.labels(operation, outcome), metrics.OPERATION_SECONDS.labels(operation)

@@ -117,8 +117,7 @@ async def run(site: Site, clinic: Clinic, elsewhere: Clinic, mine: Canary, metri
     gateway = await site.gateway(
         WARMLINE_LOG_LEVEL="DEBUG",
         WARMLINE_METRICS_PORT=str(metrics_port),
-        WARMLINE_PROFILE="production",
-        WARMLINE_DEV_KEY_FILE="",
+        WARMLINE_LOG_FORMAT="json",
     )
     theirs = Canary(f"foreign{secrets.token_hex(6)}")
     world = await around(clinic, elsewhere, clinic.clinician, "care_team")
@@ -264,6 +263,10 @@ async def test_nothing_that_was_written_comes_out_where_it_should_not(
         await mishaps(run, owner)
     async with httpx.AsyncClient() as operators:
         told = (await operators.get(f"http://127.0.0.1:{metrics_port}/metrics")).text
+    async with redis.Redis.from_url(redis_url) as client:
+        assert [
+            key async for key in client.scan_iter() if await client.ttl(key) < 0
+        ] == []  # nothing stays there for good
     logged = run.gateway.log.read_text()
     for canary in (run.mine, run.theirs):
         assert not canary.found("\n".join(to_redis))

@@ -51,7 +51,7 @@ def main() -> int:
     """Run a worker; 2 when the settings or the database do not allow it."""
     try:
         settings = config.load()
-        logs.configure(readable=settings.profile == "dev", level=settings.log_level)
+        logs.configure(readable=settings.readable_logs, level=settings.log_level)
         asyncio.run(work(settings))
     except Misconfigured as wrong:
         print(wrong, file=sys.stderr)

@@ -44,7 +44,7 @@ def serve(settings: Settings) -> None:
     Raises:
         Misconfigured: the settings, the database or the port do not allow it.
     """
-    logs.configure(readable=settings.profile == "dev", level=settings.log_level)
+    logs.configure(readable=settings.readable_logs, level=settings.log_level)
     asyncio.run(schema.check(settings.database_url))
     application = Application(settings)
     config = uvicorn.Config(

@@ -60,6 +60,9 @@ async def supervise() -> None:
     with folder.held():
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as keeping:
             host, port = await address.chosen()
+            os.environ.setdefault(
+                "WARMLINE_LOG_LEVEL", "WARNING"
+            )  # this terminal is for people: where to click stays in sight
             os.environ.update(folder.key_settings() | {"HOST": host, "PORT": str(port)})  # the children read it there
             parts = Parts(stack, keeping)
             await start_servers(folder, parts)

@@ -152,6 +152,7 @@ class Driver:
             self.outbox.push(self.codec.frame(message))
 
     def _end(self, code: p.CloseCode) -> None:
+        log.debug("a connection is closed", extra={"code": int(code)})
         metrics.CLOSED.labels(str(int(code))).inc()
         self.outbox.flush()
         self.outbox.writer.finish(code, code.reason)
