@@ -16,5 +16,6 @@ applies. Modules stand in rows and import only downwards; the import contracts i
        cli, dev                              on top of it; workers stand beside and import 0–4
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
-gateway.effects, gateway.connection, gateway.recovery, chat.policy, limits, sealing.chain, sealing.heads, sealing.verifying.
+gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, limits,
+sealing.chain, sealing.heads, sealing.verifying.
 """

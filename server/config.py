@@ -109,6 +109,36 @@ class Settings(BaseSettings):
     """Operations other than sends that one person may call per second in the long run, over HTTP and WebSocket."""
     operations_burst: int = Field(250, ge=1, validation_alias="WARMLINE_OPERATIONS_BURST")
     """Operations other than sends that one person may call at once after a pause."""
+    connections_per_person: int = Field(30, ge=1, validation_alias="WARMLINE_CONNECTIONS_PER_PERSON")
+    """Connections that one person may have; more are refused for now (error 111), so that they get in when others end."""
+    connects_per_second: float = Field(1, gt=0, validation_alias="WARMLINE_CONNECTS_PER_SECOND")
+    """Times that one person may connect per second in the long run; at once, twice as often as connections are allowed."""
+    commands_per_second: float = Field(100, gt=0, validation_alias="WARMLINE_COMMANDS_PER_SECOND")
+    """Commands of one connection per second in the long run; beyond it error 111, and who goes on is closed with 3013."""
+    subscriptions_per_connection: int = Field(1000, ge=1, validation_alias="WARMLINE_SUBSCRIPTIONS_PER_CONNECTION")
+    """Channels that one connection may listen to; more are refused with error 106."""
+    connects_at_once: int = Field(4, ge=1, validation_alias="WARMLINE_CONNECTS_AT_ONCE")
+    """Connects that are looked up at a time; keep it below WARMLINE_POOL_SIZE, or those connected wait for the newcomers."""
+    connects_waiting: int = Field(256, ge=1, validation_alias="WARMLINE_CONNECTS_WAITING")
+    """Connects that wait for that, three seconds at most; more are refused before they are WebSockets (503)."""
+    connect_seconds: float = Field(10, gt=0, validation_alias="WARMLINE_CONNECT_SECONDS")
+    """Seconds after which a WebSocket that has not said who it is gets closed (3502)."""
+    unauthenticated: int = Field(1000, ge=1, validation_alias="WARMLINE_UNAUTHENTICATED")
+    """Sockets that have not said yet what they want, and WebSockets of whom nobody knows yet who they are, of each so many."""
+    unauthenticated_per_address: int = Field(200, ge=1, validation_alias="WARMLINE_UNAUTHENTICATED_PER_ADDRESS")
+    """The same WebSockets from one address (of IPv6, one /64). A clinic behind one address reconnects as one."""
+    trusted_proxies: str = Field("127.0.0.1", validation_alias="WARMLINE_TRUSTED_PROXIES")
+    """Addresses or networks of the proxies whose X-Forwarded-For is believed, comma-separated. Without: all are one address."""
+    max_sockets: int = Field(10_000, ge=10, validation_alias="WARMLINE_MAX_SOCKETS")
+    """Sockets of one gateway, HTTP and WebSocket together, if the limit of open files allows; more are told 503."""
+    max_request_kib: int = Field(256, ge=128, le=1024, validation_alias="WARMLINE_MAX_REQUEST_KIB")
+    """KiB of an HTTP body and of a WebSocket command (error 107); four times as much in one message, then close 3501."""
+    max_head_kib: int = Field(32, ge=4, le=256, validation_alias="WARMLINE_MAX_HEAD_KIB")
+    """KiB of an HTTP request's line and headers; more is told 431."""
+    head_seconds: float = Field(10, gt=0, validation_alias="WARMLINE_HEAD_SECONDS")
+    """Seconds that a request's line and headers may take to arrive."""
+    request_seconds: float = Field(60, gt=0, validation_alias="WARMLINE_REQUEST_SECONDS")
+    """Seconds that its body may take after that."""
 
     @field_validator("allowed_origins", "master_key_files", "oidc_origins", mode="before")
     @classmethod

@@ -23,7 +23,7 @@ def routes(
 ) -> list[BaseRoute]:
     """Every HTTP route of the product. `asyncapi` describes the WebSocket, which nobody here knows."""
     found = [
-        *http.routes(dispatcher, verifier),
+        *http.routes(dispatcher, verifier, settings.max_request_kib * 1024),
         *health.routes(readiness or Readiness(database)),
         *pages.routes(settings),
         *described.routes(asyncapi),

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -19,25 +19,25 @@ from server.people.tokens import Verifier
 
 log = logging.getLogger(__name__)
 
-MAX_BODY = 256 * 1024
 
-
-def routes(dispatcher: Dispatcher, verifier: Verifier) -> list[BaseRoute]:
-    """A route per operation, and the document that describes them."""
+def routes(dispatcher: Dispatcher, verifier: Verifier, max_body: int) -> list[BaseRoute]:
+    """A route per operation. `max_body`: bytes that a request may carry."""
     found: list[BaseRoute] = []
     for operation in OPERATIONS:
-        found.append(Route(operation.path, _endpoint(operation, dispatcher, verifier), methods=[operation.method]))
+        found.append(
+            Route(operation.path, _endpoint(operation, dispatcher, verifier, max_body), methods=[operation.method])
+        )
     return found
 
 
 def _endpoint(
-    operation: Operation, dispatcher: Dispatcher, verifier: Verifier
+    operation: Operation, dispatcher: Dispatcher, verifier: Verifier, max_body: int
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         request_id = request.scope.get(REQUEST_ID) or random_token()
         try:
             identity, _expires = await verifier.verify(_bearer(request))
-            params = await _params(request, operation)
+            params = await _params(request, operation, max_body)
             result = await dispatcher.call(identity, operation.name, params, request_id, admitted=False)
         except WarmlineError as error:
             return refusal(error, request_id)
@@ -56,19 +56,25 @@ def _bearer(request: Request) -> str:
     return token.strip()
 
 
-async def _params(request: Request, operation: Operation) -> dict[str, Any]:
+async def _params(request: Request, operation: Operation, max_body: int) -> dict[str, Any]:
     """Path, query and body as one set of parameters; the path wins, so that a body cannot say otherwise."""
     in_body = operation.method in ("POST", "PUT")
-    params = _object(await _body(request)) if in_body else dict(request.query_params)
+    params = _object(await _body(request, max_body)) if in_body else dict(request.query_params)
     return params | request.path_params
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
+    too_large = TooLarge(f"The request is larger than {most // 1024} KiB.")
+    if int(request.headers.get("content-length", 0)) > most:
+        raise too_large
     received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > MAX_BODY:
-            raise TooLarge(f"The request is larger than {MAX_BODY // 1024} KiB.")
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > most:
+                raise too_large
+    except ClientDisconnect:
+        raise Invalid("The request did not arrive in full.") from None
     return bytes(received)
 
 

@@ -13,6 +13,7 @@ from server.api import routes, signin
 from server.api.access import Access
 from server.api.encrypted import Encrypted
 from server.app import asyncapi
+from server.app.limits import gateway_settings
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
 from server.app.readings import Readings
@@ -22,7 +23,6 @@ from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
 from server.gateway.gateway import Gateway
-from server.gateway.settings import GatewaySettings
 from server.operations import OPERATIONS, Dispatcher, Paces
 from server.people.claims import Rules
 from server.people.identities import Identities
@@ -46,7 +46,7 @@ class Application:
         self.verifier = self._verifier()
         self.log = ChatLog(self.database)
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier)
-        self.gateway = Gateway(policy, self.log, self.bus, GatewaySettings(origins=settings.origins))
+        self.gateway = Gateway(policy, self.log, self.bus, gateway_settings(settings))
         self.readiness = Readiness(self.database, lambda: self.bus.connected)
         self._readings = Readings(self)
         self._beside = contextlib.AsyncExitStack()

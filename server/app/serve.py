@@ -10,6 +10,7 @@ import uvicorn
 
 from server import logs, schema
 from server.app import Application
+from server.app.doorway import Hall
 from server.config import Settings
 from server.gateway.settings import SEND_BUFFER
 
@@ -49,6 +50,8 @@ def serve(settings: Settings) -> None:
     application = Application(settings)
     config = uvicorn.Config(
         application.asgi,
+        http=Hall.of(settings).protocol(),  # type: ignore[arg-type]  # it is called like the class it makes
+        forwarded_allow_ips=settings.trusted_proxies,
         loop="uvloop",
         lifespan="on",
         log_config=None,

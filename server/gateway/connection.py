@@ -12,7 +12,8 @@ from sys import intern
 
 from server.errors import TokenExpired, Unauthorized, Unavailable, WarmlineError
 from server.gateway import protocol as p
-from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
+from server.gateway.budget import Budget, Verdict, refused_for_now
+from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error, refusal, unavailable
 from server.gateway.ports import Admission
 from server.gateway.settings import GatewaySettings
 
@@ -49,6 +50,7 @@ class Connection:
     """The machine. `jitter` is a random number in [0, 1); `now` is any clock that only goes forward, in seconds."""
 
     __slots__ = (
+        "_budget",
         "_connect_id",
         "_expired_at",
         "_jitter",
@@ -68,6 +70,7 @@ class Connection:
         self.client = client
         self.admission: Admission | None = None
         self._settings = settings
+        self._budget = Budget(settings)
         self._jitter = jitter
         self._phase = _Phase.NEW
         self._connect_id = 0
@@ -115,10 +118,18 @@ class Connection:
                 return [Admit(command.token)]  # without a token nobody comes in: 3501, below
             case p.BadRequest():
                 self._phase = _Phase.REFUSED
-                return [_error(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
+                return [refusal(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
         return self._close(p.CloseCode.BAD_REQUEST)
 
     def _take(self, command: p.Command, now: float) -> list[Effect]:
+        match self._budget.judge(now):
+            case Verdict.REFUSE:
+                return refused_for_now(command)
+            case Verdict.CLOSE:
+                return self._close(p.CloseCode.TOO_MANY_REQUESTS)
+        return self._do(command, now)
+
+    def _do(self, command: p.Command, now: float) -> list[Effect]:
         match command:
             case p.Rpc():
                 return [Call(command.id, command.method, command.data)]
@@ -132,9 +143,9 @@ class Connection:
             case p.Refresh() if self._expired_at < float("inf"):
                 return [Renew(command.id, command.token)]
             case p.Unavailable():
-                return [_unavailable(command)]
+                return [unavailable(command)]
             case p.BadRequest():
-                return [_error(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
+                return [refusal(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
             case p.Send():
                 return self._close(p.CloseCode.NOT_AVAILABLE)
         # A second connect, a refresh that nobody asked for, or nothing we know.
@@ -223,22 +234,22 @@ class Connection:
         if not name:
             return self._close(p.CloseCode.BAD_REQUEST)
         if len(name.encode()) > MAX_CHANNEL_NAME:
-            return [_error(command.id, p.ErrorCode.BAD_REQUEST, "The channel's name is longer than 255 bytes.")]
+            return [refusal(command.id, p.ErrorCode.BAD_REQUEST, "The channel's name is longer than 255 bytes.")]
         if name in self._pending:
             return self._overlap(self._pending[name], command)
         if name in self._standing:
             return self._again(command, now)
         if name == self.admission.personal:
-            return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
+            return [refusal(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
         if len(self._pending) + len(self._standing) >= self._settings.max_subscriptions:
-            return [_error(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
+            return [refusal(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
         self._pending[name] = _Pending(command, now)
         return [Begin(name)]
 
     def _overlap(self, pending: _Pending, command: p.Subscribe) -> list[Effect]:
         """A second subscribe joins the one in flight, or replaces it if it wants something else (§5, timeouts)."""
         if len(pending.earlier) >= MAX_JOINED:
-            return [_error(command.id, p.ErrorCode.TOO_MANY_REQUESTS, "Still subscribing. Wait for the answer.")]
+            return [refusal(command.id, p.ErrorCode.TOO_MANY_REQUESTS, "Still subscribing. Wait for the answer.")]
         pending.earlier.append(pending.wish.id)
         same, pending.wish = pending.wish.same_wish(command), command
         return [] if same else [Leave(command.channel), Begin(command.channel)]
@@ -246,7 +257,7 @@ class Connection:
     def _again(self, command: p.Subscribe, now: float) -> list[Effect]:
         """A second subscribe to a standing one: an error, unless the client may have missed our late answer."""
         if now >= self._standing[command.channel]:
-            return [_error(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
+            return [refusal(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
         del self._standing[command.channel]
         self._pending[command.channel] = _Pending(command, now)
         return [Leave(command.channel), Begin(command.channel)]
@@ -286,13 +297,3 @@ class Connection:
     def _close(self, code: p.CloseCode) -> list[Effect]:
         self._phase = _Phase.CLOSED
         return [Close(code)]
-
-
-def _error(number: int, code: p.ErrorCode, message: str) -> Say:
-    return Say(p.Reply(number, p.Error(code, message, code in (100, 111))))
-
-
-def _unavailable(command: p.Unavailable) -> Say:
-    if command.name == "publish":
-        return _error(command.id, p.ErrorCode.PERMISSION_DENIED, "Nobody may publish here. Call an operation instead.")
-    return _error(command.id, p.ErrorCode.NOT_AVAILABLE, f"This server does not offer {command.name}.")

@@ -12,6 +12,7 @@ from server.gateway import protocol as p
 from server.gateway.calls import Calls, Job
 from server.gateway.channels import Subscription
 from server.gateway.connection import Connection
+from server.gateway.doors import Knock
 from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
 from server.gateway.outbox import Outbox, Writer
 from server.gateway.parts import Parts
@@ -27,6 +28,8 @@ class Driver:
     __slots__ = (
         "_calls",
         "_connection",
+        "_entered",
+        "_knock",
         "_loop",
         "_over",
         "_parts",
@@ -40,7 +43,7 @@ class Driver:
         "person",
     )
 
-    def __init__(self, parts: Parts, writer: Writer, codec: p.Codec) -> None:
+    def __init__(self, parts: Parts, writer: Writer, codec: p.Codec, knock: Knock | None = None) -> None:
         self._parts = parts
         self._loop = asyncio.get_running_loop()
         self._connection = Connection(random_token(), parts.settings, self._loop.time(), random())
@@ -51,6 +54,8 @@ class Driver:
         self.codec = codec
         self.draining = False
         self.outbox = Outbox(writer, parts.flusher, parts.settings.outbox_limit, self._too_slow)
+        self._knock = knock
+        self._entered = ""
         self.person = ""
         self.began = 0.0
         self._subscribing = Subscribing(self, self._connection, self._perform, parts)
@@ -97,6 +102,9 @@ class Driver:
             metrics.CLOSED.labels("client").inc()
         if self._timer is not None:
             self._timer.cancel()
+        self._known()
+        if self._entered:
+            self._parts.doors.left(self._entered)
         self._calls.forget()
         self._subscribing.stop()
         self._parts.watch.left(self)
@@ -154,6 +162,8 @@ class Driver:
     def _end(self, code: p.CloseCode) -> None:
         log.debug("a connection is closed", extra={"code": int(code)})
         metrics.CLOSED.labels(str(int(code))).inc()
+        if code is p.CloseCode.TOO_MANY_REQUESTS:
+            metrics.LIMITED.labels("commands").inc()
         self.outbox.flush()
         self.outbox.writer.finish(code, code.reason)
         self.release()
@@ -167,9 +177,14 @@ class Driver:
 
     async def _admit(self, admit: Admit) -> list[Effect]:
         connection, policy = self._connection, self._parts.policy
+        writer, turnstile = self.outbox.writer, self._parts.doors.turnstile
+        if not turnstile.free:
+            writer.attend()
         try:
-            admission = await policy.connect(admit.token)
-            keys = await policy.watched(admission.identity)
+            async with turnstile.turn(lambda: writer.open):
+                admission = await policy.connect(admit.token)
+                self._enter(admission.person)
+                keys = await policy.watched(admission.identity)
         except WarmlineError as error:
             metrics.CONNECTS.labels(metrics.outcome(error)).inc()
             return connection.refused(error, self._loop.time())
@@ -182,6 +197,17 @@ class Driver:
             self.person, self.began = admission.person, admission.began
             self._parts.watch.joined(self, keys)
         return connection.admitted(admission, self._loop.time())
+
+    def _enter(self, person: str) -> None:
+        if not self._over:
+            self._parts.doors.enter(person, self._loop.time())
+            self._entered = person
+            self._known()
+
+    def _known(self) -> None:
+        if self._knock is not None:
+            self._knock.over()
+            self._knock = None
 
     def _begin(self, number: int, data: bytes, job: Job) -> None:
         if not self._calls.add(job, len(data)):

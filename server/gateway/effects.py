@@ -78,3 +78,15 @@ def as_subscribe_error(error: WarmlineError) -> p.Error:
         case _:
             code = error.code
     return p.Error(code, error.message or "subscription refused", error.temporary)
+
+
+def refusal(number: int, code: p.ErrorCode, message: str) -> Say:
+    """An error reply in the protocol's own numbers."""
+    return Say(p.Reply(number, p.Error(code, message, code in (100, 111))))
+
+
+def unavailable(command: p.Unavailable) -> Say:
+    """The answer to what we do not offer."""
+    if command.name == "publish":
+        return refusal(command.id, p.ErrorCode.PERMISSION_DENIED, "Nobody may publish here. Call an operation instead.")
+    return refusal(command.id, p.ErrorCode.NOT_AVAILABLE, f"This server does not offer {command.name}.")

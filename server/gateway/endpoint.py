@@ -8,12 +8,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
 from server import logs, metrics
+from server.errors import TooMany
 from server.gateway import protocol as p
 from server.gateway.codec_json import JSON
+from server.gateway.doors import Knock
 from server.gateway.driver import Driver
 from server.gateway.outbox import Writer
 from server.gateway.parts import Parts
 from server.gateway.transport import EXTENSION, GatewayProtocol
+from server.limits import origin, seconds
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +39,21 @@ class Endpoint:
             metrics.HANDSHAKES_REFUSED.labels(str(refusal.status_code)).inc()
             await websocket.send_denial_response(refusal)
             return
+        try:
+            knock = self._parts.doors.knock(origin(websocket.client.host if websocket.client else ""))
+        except TooMany as error:
+            metrics.HANDSHAKES_REFUSED.labels("503").inc()
+            busy = PlainTextResponse(error.message + "\n", 503, {"Retry-After": str(seconds(error.after))})
+            await websocket.send_denial_response(busy)
+            return
+        try:
+            await self._converse(websocket, knock)
+        finally:
+            knock.over()
+
+    async def _converse(self, websocket: WebSocket, knock: Knock) -> None:
         await websocket.accept(subprotocol=_JSON if _JSON in websocket.scope["subprotocols"] else None)
-        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), JSON)
+        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), JSON, knock)
         self._drivers.add(driver)
         logs.about(connection=driver.reference)  # and so all that begins with it
         try:
@@ -48,8 +64,8 @@ class Endpoint:
 
     def _refusal(self, websocket: WebSocket) -> Response | None:
         """Why there will be no connection, before there is one."""
-        origin = websocket.headers.get("origin")
-        if origin is not None and origin not in self._parts.settings.origins:
+        page = websocket.headers.get("origin")
+        if page is not None and page not in self._parts.settings.origins:
             return PlainTextResponse("This server takes no connections from pages of this origin.\n", 403)
         query = websocket.query_params
         if (

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from starlette.routing import WebSocketRoute
 
 from server.gateway.channels import Channels, Topics
+from server.gateway.doors import Doors
 from server.gateway.endpoint import Endpoint
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
@@ -63,7 +64,15 @@ class Gateway:
             policy, source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters
         )
         self._parts = Parts(
-            policy, self._hub, self._channels, self._reads, self._watch, Flusher(), self.settings, self.counters
+            policy,
+            self._hub,
+            self._channels,
+            self._reads,
+            self._watch,
+            Flusher(),
+            self.settings,
+            self.counters,
+            Doors(self.settings),
         )
         self._endpoint = Endpoint(self._parts)
         self.route = WebSocketRoute(PATH, self._endpoint.serve, name="connection")

@@ -39,6 +39,10 @@ class Writer(Protocol):
         """End now, dropping what is unwritten."""
         ...
 
+    def attend(self) -> None:
+        """Read on although the last message is not dealt with yet, so that the peer's end is noticed."""
+        ...
+
     async def drained(self) -> None:
         """Wait until little is buffered, or the connection is gone."""
         ...

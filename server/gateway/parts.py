@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from server.gateway.channels import Channels
+from server.gateway.doors import Doors
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
 from server.gateway.ports import Policy
@@ -24,5 +25,6 @@ class Parts:
     flusher: Flusher
     settings: GatewaySettings
     counters: Counters
+    doors: Doors
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Operations under way, of connections that may be gone."""

@@ -33,6 +33,7 @@ class CloseCode(IntEnum):
     EXPIRED = 3005
     SLOW = 3008
     NO_PONG = 3012
+    TOO_MANY_REQUESTS = 3013
     INVALID_TOKEN = 3500
     BAD_REQUEST = 3501
     STALE = 3502
@@ -51,6 +52,7 @@ _REASONS = {
     CloseCode.EXPIRED: "connection expired",
     CloseCode.SLOW: "too slow",
     CloseCode.NO_PONG: "no pong",
+    CloseCode.TOO_MANY_REQUESTS: "too many requests",
     CloseCode.INVALID_TOKEN: "invalid token",
     CloseCode.BAD_REQUEST: "bad request",
     CloseCode.STALE: "stale",

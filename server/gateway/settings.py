@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from server.limits import Rate
+
 KIB = 1024
 MIB = 1024 * KIB
 
 SEND_BUFFER = 64 * KIB
 """SO_SNDBUF for the listening socket (connections inherit it): without it the kernel hides a stalled reader for megabytes."""
+
+_COMMANDS, _REFUSALS, _CONNECTS = Rate(100, 1_500), Rate(1, 200), Rate(1, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,23 @@ class GatewaySettings:
     """No connect command within this time: close 3502."""
     refresh_grace: float = 25
     """How long after its token's end a connection may live without a refresh: then close 3005."""
+
+    commands: Rate = _COMMANDS
+    """Commands of one connection. The burst has room for a page that subscribes to all it may at once."""
+    commands_refused: Rate = _REFUSALS
+    """Commands refused with error 111; beyond it close 3013."""
+    connections_per_person: int = 30
+    connects: Rate = _CONNECTS
+    """Connects of one person. What is thrown out for flooding and comes back at once is stopped here."""
+    connects_at_once: int = 4
+    """Connects in their expensive phase: fewer than there are database connections, so that those inside are served."""
+    connects_waiting: int = 256
+    """Connects in line; beyond it 503 before the upgrade."""
+    connect_patience: float = 3
+    """How long a connect stands in line; then error 111. SDKs give up after 5 s."""
+    unauthenticated: int = 1_000
+    """Connections of whom nobody knows yet who they are; beyond it 503 before the upgrade."""
+    unauthenticated_per_address: int = 200
 
     max_subscriptions: int = 1_000
     max_command: int = 256 * KIB

@@ -31,6 +31,8 @@ EXTENSION = "warmline"
 """The key in the ASGI scope's extensions under which an endpoint finds its writer."""
 
 MAX_FRAGMENTS = 4_096
+MAX_UNREAD_PONGS = 64 * 1024
+"""Bytes that may lie unread in front of a peer who sends WebSocket pings; an SDK sends none."""
 
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
@@ -64,6 +66,12 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
     async def drained(self) -> None:
         """See Writer."""
         await self.writable.wait()
+
+    def attend(self) -> None:
+        """See Writer. The next message pauses reading again, so at most one more is held."""
+        if self.read_paused and self.open:
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def finish(self, code: int, reason: str) -> None:
         """See Writer. Does nothing when the connection is no longer open."""
@@ -114,6 +122,13 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         if self.initial_response is not None and self.close_sent:
             # A refusal completes the handshake too; uvicorn would log an error about it.
             self.handshake_complete = True
+
+    def handle_ping(self) -> None:
+        """Answer it, unless the peer pings and does not read the answers: they would pile up here."""
+        if self.buffered() > MAX_UNREAD_PONGS:
+            self.abort()
+            return
+        super().handle_ping()
 
     def handle_cont(self, event: Frame) -> None:
         """Take one more fragment of a message."""

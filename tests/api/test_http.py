@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from server.api.http import MAX_BODY
 from tests.support.cast import Clinic
 from tests.support.front import Front, told
 
@@ -52,7 +51,7 @@ async def test_a_body_that_is_none_is_told_so(front: Front, channel: str, body: 
 
 async def test_a_body_that_is_too_large_is_told_so(front: Front, channel: str) -> None:
     send = {"client_id": "a", "text": "b"}
-    fits = json.dumps(send).encode().ljust(MAX_BODY)
+    fits = json.dumps(send).encode().ljust(256 * 1024)
     status, answer = await post(front, channel, fits + b" ")
     assert (status, "256 KiB" in answer["error"]["message"]) == (413, True)
     assert (await post(front, channel, fits))[0] == 200

@@ -31,6 +31,9 @@ class Tape:
     def abort(self) -> None:
         self.open = False
 
+    def attend(self) -> None:
+        pass
+
     async def drained(self) -> None:
         await asyncio.sleep(0)
 
