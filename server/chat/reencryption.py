@@ -13,24 +13,24 @@ from server.crypto import KeyRing
 from server.errors import Unavailable
 from server.events import Words
 
-TABLES = ("message_revisions",)
-"""The tables with records under data keys that are closed anew here. A test compares this with the schema's references."""
+TABLES = {"message_revisions": ("ciphertext", "reason")}
+"""The tables and columns with records under data keys that are closed anew here. A test compares this with the schema."""
 
 BATCH = 500
 """Revisions looked at in one transaction."""
 
 _PAGE = """
 select r.organization_id, r.channel_id, r.message_id, r.revision, r.author_person_id as reviser_person_id,
-       m.author_person_id, m.created_at, r.key_id, r.ciphertext, k.retired_at is not null as retired
+       m.author_person_id, m.created_at, r.key_id, r.ciphertext, r.reason, k.retired_at is not null as retired
   from (select * from message_revisions where (message_id, revision) > ($1, $2)
          order by message_id, revision limit $3) r
   join messages m on (m.id, m.channel_id, m.organization_id) = (r.message_id, r.channel_id, r.organization_id)
   join organization_keys k on (k.organization_id, k.id) = (r.organization_id, r.key_id)
  order by r.message_id, r.revision"""
 _CHANGE = """
-update message_revisions r set key_id = n.key_id, ciphertext = n.ciphertext
-  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bytea[])
-    as n (organization_id, channel_id, message_id, revision, old_key_id, key_id, ciphertext)
+update message_revisions r set key_id = n.key_id, ciphertext = n.ciphertext, reason = n.reason
+  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bytea[], $8::bytea[])
+    as n (organization_id, channel_id, message_id, revision, old_key_id, key_id, ciphertext, reason)
  where (r.message_id, r.revision, r.channel_id, r.organization_id, r.key_id)
      = (n.message_id, n.revision, n.channel_id, n.organization_id, n.old_key_id)"""
 
@@ -71,23 +71,22 @@ async def next_batch(connection: asyncpg.Connection, keys: KeyRing, progress: Pr
     return len(rows) == BATCH
 
 
-async def _anew(keys: KeyRing, row: asyncpg.Record) -> tuple[str, str, str, int, str, str, bytes]:
+async def _anew(keys: KeyRing, row: asyncpg.Record) -> tuple[str | int | bytes | None, ...]:
+    """The revision's place, and its records under the current key."""
     organization_id, channel_id, message_id = row["organization_id"], row["channel_id"], row["message_id"]
     old, new = await keys.get(organization_id, row["key_id"]), await keys.current(organization_id)
-    people = row["author_person_id"], row["reviser_person_id"]
-    words = Words(
-        message_id,
-        0,
-        row["created_at"],
-        "",
-        None,
-        None,
-        row["revision"],
-        False,
-        *people,
-        row["key_id"],
-        row["ciphertext"],
-    )
-    text = bodies.open_with(old, organization_id, channel_id, words)
-    closed = bodies.close(new, organization_id, channel_id, message_id, people[0], text, row["revision"], people[1])
-    return organization_id, channel_id, message_id, row["revision"], row["key_id"], new.id, closed
+    author, reviser, revision = row["author_person_id"], row["reviser_person_id"], row["revision"]
+    closed: list[bytes | None] = []
+    for column in TABLES["message_revisions"]:
+        record = row[column]
+        if record is None:
+            closed.append(None)
+            continue
+        words = Words(
+            message_id, 0, row["created_at"], "", None, None, revision, False, author, reviser, row["key_id"], record
+        )
+        text = bodies.open_with(old, organization_id, channel_id, words, column)
+        closed.append(
+            bodies.close(new, organization_id, channel_id, message_id, author, text, revision, reviser, column)
+        )
+    return organization_id, channel_id, message_id, revision, row["key_id"], new.id, *closed

@@ -129,6 +129,35 @@ async def test_a_key_that_a_record_still_names_cannot_be_dropped_whoever_tries(
 
 async def test_what_closes_records_under_data_keys_is_closed_anew(owner: asyncpg.Connection) -> None:
     assert [row["name"] for row in await owner.fetch(REFERRING)] == sorted(reencryption.TABLES)
+    for table, columns in reencryption.TABLES.items():
+        found = await owner.fetch(
+            """select attname from pg_attribute where attrelid = $1::regclass and atttypid = 'bytea'::regtype
+                and attnum > 0 and not attisdropped order by 1""",
+            table,
+        )
+        assert [row["attname"] for row in found] == sorted(columns)
+
+
+@pytest.mark.catalogue("S32")
+async def test_every_revision_is_closed_anew_with_its_reason_and_a_deleted_one_too(
+    operator: Operator, clinic: Clinic, owner: asyncpg.Connection
+) -> None:
+    patient = await clinic.patient()
+    channel = await clinic.care_team(patient)
+    sent = await clinic.send(patient, channel, "First wording")
+    about = {"channel_id": channel, "message_id": sent["message_id"]}
+    edit = {"text": "Second wording", "reason": "Because"}
+    await clinic.call(clinic.clinician, "message.edit", **about, expected_revision=1, **edit)
+    await clinic.call(clinic.clinician, "message.delete", **about, expected_revision=2, reason="Gone")
+    before = await clinic.call(clinic.clinician, "message.revisions", **about)
+    assert [(it["text"], it["reason"]) for it in before["revisions"]] == [
+        ("First wording", None), ("Second wording", "Because"), (None, "Gone"),
+    ]  # fmt: skip
+    await operator.does("rotate", "--all")
+    assert "Closed 3 " in (await operator.does("re-encrypt", "--pause", "0")).stdout
+    assert {key["records"] for key in await operator.listed() if key["retired_at"]} == {0}
+    clinic.database.keys = KeyRing(MasterKey(bytes(range(32))), clinic.database)
+    assert await clinic.call(clinic.clinician, "message.revisions", **about) == before
 
 
 @pytest.mark.catalogue("S32")
