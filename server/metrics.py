@@ -47,8 +47,8 @@ SENDS = Counter(
 )
 SEND_SECONDS = Histogram(
     "warmline_send_seconds",
-    "From taking in a send to its answer, commit included. When it grows: is warmline_flush_seconds slow (database, disk), or "
-    "is only the queue long (warmline_sends_waiting)?",
+    "From taking in a send to its answer, commit included; refused ones are not in it. When it grows: is "
+    "warmline_flush_seconds slow (database, disk), or is only the queue long (warmline_sends_waiting)?",
     buckets=_QUICK,
     registry=REGISTRY,
 )

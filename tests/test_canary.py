@@ -286,6 +286,7 @@ async def test_nothing_that_was_written_comes_out_where_it_should_not(
     assert {"request", "operation done", "an operation failed"} <= {
         re.sub(r", request .*", "", line["event"]) for line in found
     }
+    assert any({"connection", "request"} <= set(line) for line in found)
     types = {error["type"] for line in found for error in line.get("error", ())}
     assert {f"asyncpg.exceptions.{name}" for name in ("CheckViolationError", "InvalidTextRepresentationError")} <= types
     assert "asyncpg.exceptions.RaiseError sqlstate=P0001" in {line.get("cause") for line in found}

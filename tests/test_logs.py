@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -165,3 +167,13 @@ async def test_what_a_forgotten_task_raised_is_told_without_its_words(as_json: L
     assert len(as_json.lines) == 2
     assert "ValueError" in as_json.lines[0]
     assert "canary" not in "".join(as_json.lines)
+
+
+def test_a_command_that_fails_in_a_way_nobody_foresaw_says_so_without_its_words() -> None:
+    """Like `python -m server`, with a command that raises."""
+    program = "import runpy, server.cli as c; c.main = lambda _: int('canary'); runpy.run_module('server', run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "nobody caught this" in ended.stderr
+    assert "type=ValueError" in ended.stderr
+    assert "canary" not in ended.stderr
