@@ -53,6 +53,11 @@ class Provider:
         await self.keys.stop()
         await self._http.aclose()
 
+    async def look(self) -> int:
+        """Fetch everything anew, for `warmline doctor`; how many keys there are. Raises what is wrong with it."""
+        await self._discover()
+        return len((await self._fetch_keys()).keys)
+
     async def keys_with(self, key_id: str | None) -> KeySet:
         """The keys, after a look whether there is a new one if none has this name.
 

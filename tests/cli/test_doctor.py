@@ -14,8 +14,10 @@ from server.cli.checks import clock, disk, findings
 from server.cli.checks import keys as key_checks
 from server.dev.datafolder import DataFolder, write
 from server.dev.embedded import Postgres, Redis
+from server.sealing.keys import make
 from tests.support.cast import Clinic
 from tests.support.commands import everything, here
+from tests.support.provider import providing
 
 Findings = list[dict[str, str]]
 Doctor = Callable[..., Awaitable[tuple[int, Findings]]]
@@ -61,7 +63,7 @@ async def test_all_is_well_and_nothing_is_changed(doctor: Doctor, clinic: Clinic
     before = await everything(settings["DATABASE_URL"])
     _, found = await doctor()
     assert wrong(found) == []
-    assert {finding["part"] for finding in found} == {"settings", "database", "redis", "clock", "keys"}
+    assert {finding["part"] for finding in found} == {"settings", "sign-in", "database", "redis", "clock", "keys"}
     assert await everything(settings["DATABASE_URL"]) == before
     said = (await here("doctor", **settings)).stdout
     assert "→" in said
@@ -89,10 +91,35 @@ async def test_files_are_looked_at(doctor: Doctor, settings: dict[str, str]) -> 
     Path(settings["WARMLINE_MASTER_KEY_FILE"]).chmod(0o640)
     Path(settings["WARMLINE_TOKEN_KEYS_FILE"]).unlink()
     _, found = await doctor()
-    assert [(level, says.split(":")[0]) for level, _, says in wrong(found)] == [
-        ("warning", "WARMLINE_MASTER_KEY_FILE"), ("error", "WARMLINE_TOKEN_KEYS_FILE"),
+    assert [(level, part, says.split(":")[0]) for level, part, says in wrong(found)] == [
+        ("warning", "settings", "WARMLINE_MASTER_KEY_FILE"), ("error", "settings", "WARMLINE_TOKEN_KEYS_FILE"),
+        ("error", "sign-in", "WARMLINE_TOKEN_KEYS_FILE"),
     ]  # fmt: skip
     assert "chmod 600" in wrong(found)[0][2]
+
+
+async def test_the_sign_in_provider_is_asked(doctor: Doctor, settings: dict[str, str]) -> None:
+    del settings["WARMLINE_TOKEN_KEYS_FILE"], settings["WARMLINE_DEV_KEY_FILE"]
+    async with providing() as provider:
+        _, found = await doctor(**provider.environment())
+        assert [it["says"] for it in found if it["part"] == "sign-in"] == [
+            "the sign-in provider answers, and has 1 keys that sign"
+        ]
+        _, found = await doctor(**provider.environment() | {"WARMLINE_TOKEN_ISSUER": provider.issuer + "/other"})
+        assert [(level, part) for level, part, _ in wrong(found)] == [("error", "sign-in")]
+    _, found = await doctor(**provider.environment())
+    assert [(level, part) for level, part, _ in wrong(found)] == [("error", "sign-in")]
+
+
+async def test_the_key_that_signs_the_access_log_is_looked_at(doctor: Doctor, tmp_path: Path) -> None:
+    path = tmp_path / "audit.pem"
+    make(path)
+    _, found = await doctor(WARMLINE_AUDIT_KEY_FILE=str(path))
+    assert wrong(found) == []
+    assert "the key that signs the access log can be used" in [it["says"] for it in found]
+    path.write_text("no key")
+    _, found = await doctor(WARMLINE_AUDIT_KEY_FILE=str(path))
+    assert [(level, part) for level, part, _ in wrong(found)] == [("error", "keys")]
 
 
 async def test_what_is_away_is_said_and_the_other_parts_are_looked_at(doctor: Doctor) -> None:

@@ -5,7 +5,7 @@ import os
 import asyncpg
 
 from server import config
-from server.cli.checks import clock, database, disk, doorbell, keys, settings
+from server.cli.checks import clock, database, disk, doorbell, keys, settings, signin
 from server.cli.checks.findings import Finding, error
 from server.config import Settings
 from server.errors import Misconfigured
@@ -16,7 +16,7 @@ async def everything() -> list[Finding]:
     chosen: Settings | None = None
     try:
         chosen = config.load()
-        found = settings.check(chosen)
+        found = [*settings.check(chosen), *await signin.check(chosen), *keys.signing(chosen.audit_key_file)]
     except Misconfigured as wrong:
         found = [*settings.wrong(str(wrong)), *settings.unknown()]
     production = (os.environ.get("WARMLINE_PROFILE") or "production") == "production"

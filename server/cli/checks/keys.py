@@ -8,6 +8,7 @@ from server.cli.checks.findings import Finding, error, ok, warning
 from server.cli.keylist import REFERRING, records
 from server.crypto import MasterKey, made_up, raw_key
 from server.errors import Misconfigured, Unavailable
+from server.sealing.keys import read
 
 PART = "keys"
 USED_UP = 2**31
@@ -33,6 +34,19 @@ async def check(connection: asyncpg.Connection, files: tuple[Path, ...], product
         "select organization_id, id, wrapped, retired_at from organization_keys order by 1, 2"
     )
     return [*found, *_opened(master, rows), *await _current(connection), *await _bound(connection)]
+
+
+def signing(path: Path | None) -> list[Finding]:
+    """The key that the ends of the access log are signed with, where this process has one."""
+    if path is None:
+        return []
+    try:
+        read(path)
+    except Misconfigured as wrong:
+        return [
+            error(PART, str(wrong), "Bring it back from its backup; with a new one, tell whoever checks the heads.")
+        ]
+    return [ok(PART, "the key that signs the access log can be used")]
 
 
 def _opened(master: MasterKey, rows: list[asyncpg.Record]) -> list[Finding]:
