@@ -10,7 +10,7 @@ TOGETHER ?= auto
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
 PURE = server/gateway/protocol.py,server/gateway/codec_json.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py
 
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format bench screenshots lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -35,6 +35,9 @@ format: ## rewrite the code in the one style
 
 bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
 	$(TEST) python -m benchmarks $(BENCH)
+
+screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots.py)
+	$(TEST) python -m pytest -q tests/web/screenshots.py
 
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

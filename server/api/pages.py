@@ -4,8 +4,9 @@ import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,6 +56,9 @@ def _guarded(files: StaticFiles) -> ASGIApp:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        await files(scope, receive, with_headers)
+        try:
+            await files(scope, receive, with_headers)
+        except HTTPException as refused:  # what is not there is told under the same rules as what is
+            await PlainTextResponse(refused.detail, refused.status_code)(scope, receive, with_headers)
 
     return app

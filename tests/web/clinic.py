@@ -117,13 +117,14 @@ class Clinic:
         )  # fmt: skip
         await asyncio.gather(*sends)
 
-    async def spread(self, channel: str) -> None:
-        """Put the past of a channel further back, as if it had been written over hours: one event every seven minutes."""
+    async def spread(self, channel: str, minutes: int = 7) -> None:
+        """Put the past of a channel further back, as if it had been written over hours: one event every so many minutes."""
         top = await self.top(channel)
         for table in ("messages", "events"):
             await self._owner.execute(
-                f"update {table} set created_at = created_at - ($2 + 1 - log_offset) * interval '7 min' where channel_id = $1",
-                *(self.channels[channel], top),
+                f"""update {table} set created_at = created_at - ($2 + 1 - log_offset) * $3 * interval '1 min'
+                     where channel_id = $1""",
+                *(self.channels[channel], top, minutes),
             )
 
     async def revise(

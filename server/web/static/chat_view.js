@@ -14,8 +14,7 @@ export class ChatView {
   /** @param audience "patient" or "staff"; `onScroll()` is called after every scroll or change of size */
   constructor(audience, onScroll) {
     this.#audience = audience;
-    const heading = audience === "patient" ? "h2" : "h3"; // below the conversation's title
-    this.#log = new LogView({ scroller: byId("scroller"), root: byId("messages"), heading, onScroll });
+    this.#log = new LogView({ scroller: byId("scroller"), root: byId("messages"), onScroll });
   }
 
   get log() {

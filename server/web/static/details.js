@@ -36,11 +36,17 @@ export class Details {
     say(byId("details-words"), "");
     this.#look = "";
     this.#members.forget();
-    if (!open) return byId("details-toggle").focus();
+    if (!open) return backTo().focus();
     this.draw();
     byId("details-title").focus();
     await this.#members.load();
   }
+}
+
+/** Where the focus goes on closing: to what opened it, which on a phone is the menu. */
+function backTo() {
+  const toggle = byId("details-toggle");
+  return toggle.checkVisibility() ? toggle : byId("channel-more");
 }
 
 function fact({ term, words }) {

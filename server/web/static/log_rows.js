@@ -5,15 +5,9 @@ import { drawRow, lookOf } from "./row_view.js";
 import { dateOf, dayWords } from "./time.js";
 
 export class LogRows {
-  #heading;
   #days = new Map(); // day key → {element, head, list}
   #made = new Map(); // row key → {element, look}
   #shown = []; // [{key, element}] as drawn, from top to bottom; headings too
-
-  /** @param heading the tag of a day's heading */
-  constructor(heading) {
-    this.#heading = heading;
-  }
 
   clear() {
     this.#days.clear();
@@ -74,7 +68,7 @@ export class LogRows {
     if (!this.#days.has(key)) {
       const id = `day-${key}`;
       const spans = [h("span", { class: "on-screen" }), h("span", { class: "on-paper" }, dateOf(at))];
-      const head = h(this.#heading, { id, class: "day" }, ...spans);
+      const head = h("h3", { id, class: "day" }, ...spans);
       const list = h("ol");
       this.#days.set(key, { element: h("section", { "aria-labelledby": id }, head, list), head, list });
     }

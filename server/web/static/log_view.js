@@ -19,7 +19,7 @@ const MOST_HELD = 400; // lines kept for the sake of a selection
 export class LogView {
   #scroller;
   #root;
-  #rows;
+  #rows = new LogRows();
   #onScroll;
   #heights = new Heights();
   #lines = []; // [{key, day, row}]: day headings and rows, from top to bottom; a heading has no row
@@ -36,13 +36,12 @@ export class LogView {
   #width = 0;
 
   /**
-   * @param scroller the element that scrolls, `root` the one inside it that takes the days; `heading` "h2" or "h3", what fits the
-   *   page; `onScroll()` is called after each scroll or change of size
+   * @param scroller the element that scrolls, `root` the one inside it that takes the days; `onScroll()` is called after each scroll
+   *   or change of size
    */
-  constructor({ scroller, root, heading, onScroll }) {
+  constructor({ scroller, root, onScroll }) {
     this.#scroller = scroller;
     this.#root = root;
-    this.#rows = new LogRows(heading);
     this.#onScroll = onScroll;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     const resized = new ResizeObserver(() => this.#settle());
@@ -197,11 +196,15 @@ export class LogView {
     return [top, top + this.#scroller.clientHeight];
   }
 
-  /** The first rows in sight, and where they stand: several, because one of them may be on its way out. */
+  /**
+   * The first rows in sight, and where they stand: several, because one of them may be on its way out. Those that begin in sight come
+   * first: one that begins above may grow there.
+   */
   #anchors() {
     const found = this.#rows.from(this.#scroller.getBoundingClientRect().top, 20);
     const anchors = found.map(({ key, element }) => ({ key, top: this.#edge(element) }));
-    if (anchors.length && anchors[0].top < this.#scroller.clientHeight) return anchors;
+    const whole = anchors.filter(({ top }) => top >= 0);
+    if (anchors.length && anchors[0].top < this.#scroller.clientHeight) return [...whole, ...anchors];
     const guessed = this.#guessedAnchor();
     return guessed ? [guessed] : [];
   }

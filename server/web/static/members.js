@@ -4,6 +4,7 @@ import { roleOf } from "./about.js";
 import { nameOf } from "./directory.js";
 import { byId, h, say, unseen } from "./dom.js";
 import { confirmed } from "./parts/dialog.js";
+import { KeyedList } from "./parts/keyed.js";
 import { teamMembers } from "./team.js";
 import { dateOf } from "./time.js";
 import { plural, roleName } from "./words.js";
@@ -12,11 +13,17 @@ export class Members {
   #page;
   #changed;
   #colleagues = []; // active team members of the organisation, for the picker
-  #look = "";
+  #list;
+  #look = ""; // of the picker
 
   constructor(page, changed) {
     this.#page = page;
     this.#changed = changed;
+    this.#list = new KeyedList({
+      root: byId("members"),
+      look: (member) => JSON.stringify([member, this.#read(member), this.#mayRemove(member)]),
+      make: (member) => this.#member(member),
+    });
     byId("add-form")?.addEventListener("submit", (event) => this.#add(event));
   }
 
@@ -37,25 +44,31 @@ export class Members {
   }
 
   draw() {
-    const { directory, channelId, newestMessage } = this.#page.chat;
+    const { directory, channelId } = this.#page.chat;
     const members = directory.active;
-    const { status } = this.#page.channels.get(channelId) ?? {};
-    const look = JSON.stringify([channelId, status, members, newestMessage, this.#colleagues.length]);
-    if (look === this.#look) return;
-    this.#look = look;
     say(byId("members-count"), plural(members.length, "member"));
-    byId("members").replaceChildren(...members.map((member) => this.#member(member, newestMessage)));
-    if (this.#isStaff) this.#drawPicker(members);
+    this.#list.draw(members);
+    const { status } = this.#page.channels.get(channelId) ?? {};
+    const look = JSON.stringify([channelId, status, members.map(({ id }) => id), this.#colleagues.length]);
+    if (!this.#isStaff || look === this.#look) return;
+    this.#look = look;
+    this.#drawPicker(members);
   }
 
   get #isStaff() {
     return this.#page.audience === "staff";
   }
 
-  #member(member, newest) {
+  /** How far a member has read, for staff. */
+  #read(member) {
+    const newest = this.#page.chat.newestMessage;
+    return this.#isStaff && !member.me && newest ? readWords(member, newest) : null;
+  }
+
+  #member(member) {
     const { audience } = this.#page;
     const joined = member.joined_at ? `joined ${dateOf(member.joined_at)}` : null;
-    const read = this.#isStaff && !member.me && newest ? readWords(member, newest) : null;
+    const read = this.#read(member);
     return h(
       "li",
       { "data-member-id": member.id },

@@ -23,6 +23,7 @@ export class Menu {
     place.classList.add("menu-place");
     place.append(button, this.#list);
     button.addEventListener("click", () => this.#toggle());
+    this.#list.addEventListener("click", ({ target }) => target === this.#list && this.#close());
     place.addEventListener("keydown", (event) => this.#key(event));
     place.addEventListener("focusout", ({ relatedTarget }) => place.contains(relatedTarget) || this.#close());
   }

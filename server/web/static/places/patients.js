@@ -3,6 +3,7 @@
 import { h, say } from "../dom.js";
 import { emptyState, skeleton } from "../parts/empty.js";
 import { ask } from "../parts/form.js";
+import { KeyedList } from "../parts/keyed.js";
 import { toChannel } from "../route.js";
 import { teamMembers } from "../team.js";
 import { roleName } from "../words.js";
@@ -25,6 +26,11 @@ class Patients {
   #words = h("p", { id: "patients-words", role: "status" });
   #list = h("ul", { id: "patient-list", class: "plain" });
   #nothing = h("div");
+  #entries = new KeyedList({
+    root: this.#list,
+    look: (patient) => JSON.stringify([patient, this.#mine(patient.id)]),
+    make: (patient) => this.#entry(patient),
+  });
   #next = h("button", { type: "button", id: "more-patients", hidden: true }, "Show more");
   element = h("section", { id: "patients", class: "view", "aria-labelledby": "patients-title" });
 
@@ -42,6 +48,11 @@ class Patients {
 
   focus() {
     this.#title.focus();
+  }
+
+  /** My channels have changed: what one can do with a patient may have too. */
+  draw() {
+    if (this.#shown) this.#draw();
   }
 
   /** The view has come up: what is shown is fetched anew. */
@@ -67,8 +78,7 @@ class Patients {
   }
 
   #draw() {
-    const shown = this.#shown ?? [];
-    this.#list.replaceChildren(...shown.map((patient) => this.#entry(patient)));
+    this.#entries.draw(this.#shown ?? []);
     this.#nothing.replaceChildren(...(this.#shown?.length === 0 ? [this.#empty()] : []));
     this.#next.hidden = !this.#more;
   }

@@ -1,0 +1,215 @@
+"""Pictures of every page and state, phone and desktop, light and dark, for people to look at: `make screenshots`.
+
+Not collected with the tests. Each scene is played once per size and scheme on the real product; the pictures go to the folder
+that WARMLINE_SCREENSHOTS names.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.middle import Middle
+from tests.web.clinic import Clinic
+from tests.web.conftest import OpenPage
+
+FOLDER = Path(os.environ.get("WARMLINE_SCREENSHOTS", "screenshots"))
+PATIENT, PORTAL = "/?as=demo-patient", "/portal?as=demo-clinician"
+CARE = f"{PORTAL}#/channel/care"
+SIZES = {
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    },
+    "narrow": {"viewport": {"width": 320, "height": 640}},
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+    "wide": {"viewport": {"width": 2560, "height": 1440}},
+}
+KINDS = [("phone", "light"), ("desktop", "light"), ("desktop", "dark"), ("narrow", "dark"), ("wide", "light")]
+
+
+class Shots:
+    """Takes the pictures of one size and scheme."""
+
+    def __init__(self, size: str, scheme: str, open_page: OpenPage) -> None:
+        self.kind = f"{size}-{scheme}"
+        self._options: dict[str, Any] = SIZES[size] | {"color_scheme": scheme}
+        self._open_page = open_page
+
+    async def open(self, path: str, **more: Any) -> Page:
+        return await self._open_page(path, **(self._options | more))
+
+    async def take(self, page: Page, name: str) -> None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        await page.wait_for_timeout(250)
+        await page.screenshot(path=FOLDER / f"{name}-{self.kind}.png")
+
+
+@pytest.fixture(params=KINDS, ids=["-".join(kind) for kind in KINDS])
+def shots(request: pytest.FixtureRequest, open_page: OpenPage) -> Shots:
+    return Shots(*request.param, open_page)
+
+
+async def write(page: Page, text: str) -> None:
+    """By the button: on a phone, Enter makes a line."""
+    await page.locator("#text").fill(text)
+    await page.get_by_role("button", name="Send").click()
+
+
+async def converse(clinic: Clinic) -> None:
+    """A conversation of three days, as it may be."""
+    patient, doctor, nurse = "demo-patient", "demo-clinician", "demo-nurse"
+    for who, *said in [
+        (
+            patient,
+            "Good morning. I slept badly again and woke at four.",
+            "Is it all right to take the tablets earlier?",
+        ),
+        (doctor, "Good morning! Yes, you can take them at eight in the evening instead of at ten."),
+        (
+            nurse,
+            "I have put a sleep diary into your next appointment. You can read about it here: https://example.org/sleep",
+        ),
+        (patient, "Thank you 🌼"),
+        (doctor, "How was the night?\n\nPlease write down\n– when you went to bed\n– when you woke up"),
+        (
+            patient,
+            "Better. "
+            + "I woke up once, read for a while and then slept until seven, which has not happened for weeks. " * 2,
+        ),
+        (patient, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2),
+    ]:
+        await clinic.say("care", who, *said)
+    await clinic.spread("care", 200)
+    await clinic.read("care")
+
+
+async def channels(clinic: Clinic) -> None:
+    """A list with every section, long names and unread messages."""
+    doctor, nurse, patient = "demo-clinician", "demo-nurse", "demo-patient"
+    await clinic.patient("demo-long", "Maximiliane-Alexandra von Hohenstein-Wittelsbacher zu Donaueschingen", "Max")
+    await clinic.care_team("long", "demo-long", doctor, nurse)
+    await clinic.channel("dm", "direct", doctor, nurse)
+    await clinic.channel("group", "group", doctor, patient, title="Tuesday group: living with anxiety")
+    await clinic.channel("service", "service_team", patient, doctor, patient=patient)
+    await clinic.channel("old", "staff", doctor, patient=patient, title="Old review")
+    await clinic.archive("old")
+    await clinic.say("long", "demo-long", "Hello?", "Is somebody there?")
+    await clinic.say("group", patient, "See you on Tuesday!")
+    await clinic.fill("review", nurse, 120)
+
+
+async def test_signing_in(shots: Shots, clinic: Clinic) -> None:
+    for name, path in (("signin-patient", "/"), ("signin-portal", "/portal")):
+        page = await shots.open(path, ready=False)
+        await page.locator("#people button").first.wait_for()
+        await shots.take(page, name)
+
+
+async def test_patient(shots: Shots, clinic: Clinic) -> None:
+    page = await shots.open(PATIENT)
+    await shots.take(page, "patient-empty")
+    await converse(clinic)
+    await page.reload()
+    await expect(page.locator("[data-message-id]").last).to_be_visible()
+    await shots.take(page, "patient-conversation")
+    await page.locator("#account-button").click()
+    await shots.take(page, "patient-account")
+    await page.keyboard.press("Escape")
+    await page.locator("#details-toggle").click()
+    await shots.take(page, "patient-details")
+    await page.locator("#details-close").click()
+    await page.locator("#text").fill("🌼" * 8003)
+    await shots.take(page, "patient-too-long")
+    await page.locator("#text").fill("half a thought")
+    await clinic.archive("care")
+    await page.locator("#closed").wait_for()
+    await shots.take(page, "patient-closed")
+
+
+async def test_patient_without_and_with_several(shots: Shots, clinic: Clinic) -> None:
+    await clinic.patient("demo-new", "Demo Newcomer", "New")
+    page = await shots.open("/?as=demo-new")
+    await shots.take(page, "patient-none")
+    await channels(clinic)
+    page = await shots.open(PATIENT)
+    if await page.locator("#back").is_visible():
+        await page.locator("#back").click()
+    await shots.take(page, "patient-several")
+
+
+async def test_trouble(shots: Shots, clinic: Clinic, middle: Middle) -> None:
+    await converse(clinic)
+    page = await shots.open(PATIENT)
+    await page.locator("[data-message-id]").last.wait_for()
+    middle.faults.refuse["message.send"] = {"code": 403, "message": "This conversation was closed by the clinic."}
+    await write(page, "Shall I take two of them on Sunday?")
+    await page.locator('[data-state="failed"]').wait_for()
+    middle.faults.refuse.clear()
+    middle.faults.down = True
+    await middle.cut()
+    await write(page, "And one on Monday?")
+    await page.locator("#connection").wait_for()
+    await shots.take(page, "patient-reconnecting")
+    middle.faults.down = False
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.locator("#connection")).to_be_hidden()
+    await middle.close(3500, "invalid token")
+    await page.locator("#connection").wait_for()
+    await shots.take(page, "patient-signed-out")
+
+
+async def test_portal(shots: Shots, clinic: Clinic) -> None:
+    await converse(clinic)
+    await channels(clinic)
+    page = await shots.open(PORTAL)
+    await shots.take(page, "portal-list")
+    page = await shots.open(CARE)
+    await page.locator("[data-message-id]").last.wait_for()
+    await page.locator("#text").fill("I will look into it this afternoon.")
+    await shots.take(page, "portal-conversation")
+    await page.locator("#details-toggle").click()
+    await page.locator("#add-person option").nth(1).wait_for(state="attached")
+    await shots.take(page, "portal-details")
+    await page.get_by_role("button", name="Leave").click()
+    await shots.take(page, "portal-leave")
+    await page.keyboard.press("Escape")
+    await page.locator("#details-close").click()
+    await page.locator("#channel-more").click()
+    await shots.take(page, "portal-more")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+Slash")
+    await page.locator("#scroller").press("?")
+    await shots.take(page, "portal-shortcuts")
+    page = await shots.open(f"{PORTAL}#/channel/review")
+    await page.locator("[data-message-id]").last.wait_for()
+    await shots.take(page, "portal-unread")
+    page = await shots.open(f"{PORTAL}#/channel/old")
+    await shots.take(page, "portal-archived")
+
+
+async def test_portal_patients(shots: Shots, clinic: Clinic, middle: Middle) -> None:
+    await channels(clinic)
+    page = await shots.open(PORTAL)
+    middle.faults.late.add("patient.list")
+    await page.locator("#to-patients").click()
+    await shots.take(page, "portal-patients-loading")
+    middle.release("patient.list")
+    await page.locator("#patient-list [data-patient-id]").first.wait_for()
+    await shots.take(page, "portal-patients")
+    await page.locator("#new-patient").click()
+    await page.get_by_label("Legal name").fill("Demo Patient")
+    await page.get_by_label("Email").fill("demo-nurse@demo.invalid")
+    await page.get_by_role("button", name="Create patient").click()
+    await page.locator("dialog .failure:not(:empty)").wait_for()
+    await shots.take(page, "portal-new-patient")
+
+
+async def test_portal_empty(shots: Shots, clinic: Clinic) -> None:
+    await clinic.colleague("demo-alone", "Demo Alone", "NURSE")
+    page = await shots.open("/portal?as=demo-alone")
+    await shots.take(page, "portal-empty")
