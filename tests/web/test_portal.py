@@ -139,8 +139,8 @@ async def test_signing_in_lists_the_demo_people_of_this_page(open_page: OpenPage
 
 
 async def test_without_sign_in_the_page_says_so(pages: Pages, site: Site) -> None:
-    production = await site.gateway(WARMLINE_PROFILE="production", WARMLINE_DEV_KEY_FILE="")
-    page = await pages.open(production.url)
+    without = await site.gateway(WARMLINE_DEV_KEY_FILE="")
+    page = await pages.open(without.url)
     await expect(page.locator("#signin-words")).to_contain_text("Sign-in is not set up on this server yet.")
 
 
