@@ -36,6 +36,7 @@ _SESSION = {
     "transaction_timeout": f"{TRANSACTION_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{TRANSACTION_SECONDS}s",
     "jit": "off",
+    "log_parameter_max_length_on_error": "0",  # whatever the server is set to: they are names and addresses
 }
 # The batch statement joins a handful of items with large tables, by key, always: a plan made while the tables were
 # empty must not become a scan once they are full.

@@ -81,7 +81,7 @@ async def test_a_database_that_takes_no_connections_is_unavailable(database_url:
     name = urlsplit(database_url).path.lstrip("/")
     admin = await asyncpg.connect(postgres.url())
     await admin.execute(f"alter database {name} allow_connections false")
-    await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    await admin.execute("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = $1", name)
     with pytest.raises(Unavailable, match="Try again"):
         async with database.transaction() as tx:
             await tx.rows("select")
@@ -115,3 +115,17 @@ async def test_who_waits_for_each_other_is_told_to_try_again(clinic: Clinic, own
     with pytest.raises(TooMany, match="Try again"):
         await waiting
     await owner.execute("rollback")
+
+
+async def test_postgres_writes_no_parameters_into_its_log_whatever_it_is_set_to(
+    database_url: str, owner: asyncpg.Connection
+) -> None:
+    name = await owner.fetchval("select current_database()")
+    await owner.execute(f"alter database {name} set log_parameter_max_length_on_error = -1")
+    database = Database(database_url, MASTER, lambda topic, payload: None)
+    await database.start()
+    question = "show log_parameter_max_length_on_error"
+    async with database.transaction() as tx:
+        assert await tx.rows(question) == [{"log_parameter_max_length_on_error": "0"}]
+    assert [await pool.fetchval(question) for pool in (database.reads, database.writes)] == ["0", "0"]
+    await database.stop()

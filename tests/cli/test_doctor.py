@@ -135,6 +135,7 @@ CHANGES = {
     "synchronous_commit is off": "alter database {name} set synchronous_commit = off",
     "changed by hand": "alter table people add column nickname text",
     "Postgres writes the parameters": "alter database {name} set log_min_duration_statement = 0",
+    "Postgres writes the rows": "alter database {name} set log_error_verbosity = 'default'",
     "room for 20 connections: 1 proc": "alter database {name} connection limit 20",
     "has no current data key": "update organization_keys set retired_at = now()",
     "opens under no master key": "update organization_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))",

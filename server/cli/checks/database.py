@@ -93,6 +93,9 @@ async def _habits(connection: asyncpg.Connection) -> list[Finding]:
     if values["log_parameter_max_length_on_error"] != "0" or (said and values["log_parameter_max_length"] != "0"):
         do = "Set log_parameter_max_length = 0 and log_parameter_max_length_on_error = 0"
         found.append(warning(PART, "Postgres writes the parameters of statements into its log: names, addresses", do))
+    if values["log_error_verbosity"] != "terse":
+        do = "Set log_error_verbosity = terse"
+        found.append(warning(PART, "Postgres writes the rows that it refuses into its log: names, addresses", do))
     return found
 
 
