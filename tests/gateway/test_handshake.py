@@ -12,6 +12,7 @@ from tests.gateway.wire import QUICK, serving
 from tests.gateway.world import World
 
 
+@pytest.mark.catalogue("S01")
 @pytest.mark.parametrize(
     ("origin", "allowed"),
     [

@@ -67,6 +67,7 @@ async def test_pings_come_on_time_while_a_channel_floods():
         assert max(b - a for a, b in pairwise(pings)) < 0.4
 
 
+@pytest.mark.catalogue("R24")
 async def test_no_connect_command_ends_with_3502():
     async with serving(World(), replace(QUICK, connect_timeout=0.2)) as site:
         async with site.client() as silent, site.client() as refused:

@@ -67,6 +67,7 @@ async def test_a_bad_handshake_is_refused_by_the_library():
         await raw.end()
 
 
+@pytest.mark.catalogue("S23")
 async def test_no_compression():
     async with serving(World()) as site:
         raw, head = await Raw.to(site, "Sec-WebSocket-Extensions: permessage-deflate")
@@ -80,6 +81,7 @@ def command(number: int, size: int) -> bytes:
     return head + b"x" * (size - len(head) - len(tail)) + tail
 
 
+@pytest.mark.catalogue("S22")
 async def test_sizes():
     """Up to 256 KiB served; beyond it told, and the connection lives; beyond 1 MiB closed with 3501, never with 1009."""
     async with serving(World()) as site:
@@ -97,6 +99,7 @@ async def test_sizes():
             assert await wire.closed() == (3501, "message too large")
 
 
+@pytest.mark.catalogue("S22")
 @pytest.mark.parametrize("fragments", [1, 20])
 async def test_a_huge_message_is_cut_off_before_it_is_held(fragments: int):
     """The close frame arrives although the client is still sending, and what it sends is dropped."""
@@ -113,6 +116,7 @@ async def test_a_huge_message_is_cut_off_before_it_is_held(fragments: int):
         await raw.end()
 
 
+@pytest.mark.catalogue("S22")
 async def test_absurdly_many_fragments():
     async with serving(World()) as site:
         raw, _ = await Raw.to(site)
@@ -136,6 +140,7 @@ async def test_a_message_in_fragments():
         await raw.end()
 
 
+@pytest.mark.catalogue("S22")
 async def test_binary_frames_and_bad_utf8():
     async with serving(World()) as site:
         raw, _ = await Raw.to(site)

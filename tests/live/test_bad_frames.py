@@ -41,6 +41,7 @@ TOLD: dict[str, tuple[dict[str, object], int]] = {
 }
 
 
+@pytest.mark.catalogue("S22")
 async def test_a_frame_that_is_none_ends_the_connection_with_the_protocols_code(
     pair: Pair, clinic: Clinic, connect: Connect, subtests: pytest.Subtests
 ) -> None:
@@ -53,6 +54,7 @@ async def test_a_frame_that_is_none_ends_the_connection_with_the_protocols_code(
     assert await neighbour.rpc("me")
 
 
+@pytest.mark.catalogue("S22")
 async def test_a_command_that_cannot_be_done_is_told_so_and_the_connection_lives(
     pair: Pair, clinic: Clinic, connect: Connect, subtests: pytest.Subtests
 ) -> None:

@@ -7,20 +7,29 @@ import pytest
 
 from tests.live.conftest import Connect, Start
 from tests.support.cast import Clinic
-from tests.support.site import Site
+from tests.support.site import Gateway, Site
 from tests.support.wire import Refused
 
-TIGHT = {"WARMLINE_SENDS_PER_SECOND": "40", "WARMLINE_SENDS_BURST": "10", "WARMLINE_SENDS_PATIENCE": "0.5"}
+
+@pytest.fixture(scope="module")
+async def tight(site: Site) -> Gateway:
+    """A gateway whose limits are soon reached."""
+    return await site.gateway(
+        WARMLINE_SENDS_PER_SECOND="40",
+        WARMLINE_SENDS_BURST="10",
+        WARMLINE_SENDS_PATIENCE="0.5",
+        WARMLINE_OPERATIONS_PER_SECOND="5",
+        WARMLINE_OPERATIONS_BURST="20",
+    )
 
 
 @pytest.mark.catalogue("S25")
 async def test_a_flood_of_sends_is_delayed_then_refused_and_none_is_lost_or_reordered(
-    start: Start, clinic: Clinic, connect: Connect
+    tight: Gateway, clinic: Clinic, connect: Connect
 ) -> None:
-    gateway = await start(**TIGHT)
     patient = await clinic.patient()
     channel = await clinic.care_team(patient)
-    flooder, victim = await connect(gateway, patient), await connect(gateway, clinic.clinician)
+    flooder, victim = await connect(tight, patient), await connect(tight, clinic.clinician)
     stream = await victim.subscribe(channel)
     ended = await asyncio.gather(
         *(flooder.send(channel, f"m{number}", f"c{number}") for number in range(150)), return_exceptions=True
@@ -63,3 +72,20 @@ async def test_http_tells_when_to_come_again_and_counts_with_the_socket(
         with pytest.raises(Refused, match=r"^111: "):
             await wire.send(channel, "Hello", "w2")
         assert (await http.get("/api/me")).status_code == 200, "what is read has a rate of its own"
+
+
+@pytest.mark.catalogue("S25")
+async def test_expensive_reads_are_paced_and_the_neighbours_are_not(
+    tight: Gateway, clinic: Clinic, connect: Connect
+) -> None:
+    patient = await clinic.patient()
+    channel = await clinic.care_team(patient)
+    flooder, victim = await connect(tight, clinic.clinician), await connect(tight, patient)
+    reads = [asyncio.create_task(flooder.rpc("message.history", channel_id=channel, limit=100)) for _ in range(300)]
+    mine = [await victim.rpc("message.history", channel_id=channel) for _ in range(15)]
+    ended = await asyncio.gather(*reads, return_exceptions=True)
+    refused = [error for error in ended if isinstance(error, Refused)]
+    assert {(error.code, error.temporary) for error in refused} == {(111, True)}
+    assert len(refused) > 200
+    assert all(page["items"] for page in mine)
+    assert await flooder.send(channel, "What is read does not keep from writing", "w")
