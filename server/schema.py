@@ -5,6 +5,8 @@ so that an older schema, a forgotten step and a change by hand are all seen.
 """
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -68,8 +70,7 @@ async def apply(url: str) -> None:
     Raises:
         Misconfigured: the database holds something else.
     """
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
+    async with _connected(url) as connection:
         if await connection.fetchval(_TABLES):
             await require_match(connection)
             return
@@ -78,8 +79,6 @@ async def apply(url: str) -> None:
             await connection.execute(
                 "insert into schema_state (fingerprint) values ($1)", await _fingerprint(connection)
             )
-    finally:
-        await connection.close()
 
 
 async def planned(url: str) -> list[str]:
@@ -88,8 +87,7 @@ async def planned(url: str) -> list[str]:
     Raises:
         Misconfigured: the database holds something else.
     """
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
+    async with _connected(url) as connection:
         if await connection.fetchval(_TABLES):
             await require_match(connection)
             return []
@@ -103,8 +101,6 @@ async def planned(url: str) -> list[str]:
         finally:
             await transaction.rollback()
         return [*(f"role {name}" for name in new_roles), *made]
-    finally:
-        await connection.close()
 
 
 async def raise_generation(url: str, dry_run: bool) -> int:
@@ -114,16 +110,13 @@ async def raise_generation(url: str, dry_run: bool) -> int:
         Misconfigured: not this version's schema.
         asyncpg.PostgresError: the login may not.
     """
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
+    async with _connected(url) as connection:
         await require_match(connection)
         async with connection.transaction():
             generation = await connection.fetchval("select generation from log_generation for update")
             if not dry_run:
                 await connection.execute("update log_generation set generation = generation + 1")
         return int(generation)
-    finally:
-        await connection.close()
 
 
 async def check(url: str) -> None:
@@ -132,43 +125,46 @@ async def check(url: str) -> None:
     Raises:
         Misconfigured: another schema, unsafe durability, a standby, or a login that cannot take the application's role.
     """
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
+    async with _connected(url) as connection:
         if wrong := await unsafe(connection):
             raise Misconfigured("\n".join(wrong))
         # First the role, without which the rest cannot be read; before any `schema apply` there is none.
         await _require_role(connection, "warmline_app")
         await require_match(connection)
-    finally:
-        await connection.close()
 
 
 async def require_role(url: str, role: str) -> None:
     """Refuse a login that may not act as this role. Raises Misconfigured with the fix."""
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
+    async with _connected(url) as connection:
         await _require_role(connection, role)
-    finally:
-        await connection.close()
 
 
 async def matches(url: str) -> bool:
     """Whether the database holds exactly this code's schema."""
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
-        await require_match(connection)
-    except Misconfigured:
-        return False
-    finally:
-        await connection.close()
-    return True
+    async with _connected(url) as connection:
+        try:
+            await require_match(connection)
+        except Misconfigured:
+            return False
+        return True
 
 
 async def is_empty(url: str) -> bool:
     """Whether the database holds no table yet."""
-    connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
-    try:
+    async with _connected(url) as connection:
         return not await connection.fetchval(_TABLES)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to what a setting names: that there is none, or that it does not let us in, is a wrong setting."""
+    try:
+        connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as wrong:
+        why = str(wrong) if isinstance(wrong, asyncpg.PostgresError) else type(wrong).__name__
+        raise Misconfigured(f"DATABASE_URL: the database cannot be used: {why}") from None
+    try:
+        yield connection
     finally:
         await connection.close()
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import crypto
+from server import crypto, metrics
 from server.crypto import KeyRing, MasterKey, associated, made_up, seal, unseal
 from server.errors import Misconfigured, Unavailable
 from server.ids import KeyId, OrganizationId, random_bytes
@@ -149,7 +149,7 @@ async def test_an_organisation_without_a_key_is_told_and_the_ring_tries_again(ke
 async def test_a_key_that_does_not_open_takes_only_its_own_records_with_it(
     keys: Keys, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ring, broken = KeyRing(keys.master, keys), keys.add()
+    ring, broken, counted = KeyRing(keys.master, keys), keys.add(), metrics.UNREADABLE.labels("key")._value.get()
     keys.rows[0]["wrapped"] = MasterKey(bytes([1] * 32)).make(ORGANIZATION)[1]
     with pytest.raises(Unavailable, match="no current key"):
         await ring.current(ORGANIZATION)
@@ -159,6 +159,7 @@ async def test_a_key_that_does_not_open_takes_only_its_own_records_with_it(
         await ring.get(ORGANIZATION, broken)
     assert [record.levelname for record in caplog.records] == ["ERROR"], "said once, not at every look"
     assert broken in caplog.text
+    assert metrics.UNREADABLE.labels("key")._value.get() > counted
 
 
 @pytest.mark.catalogue("S32")

@@ -12,6 +12,7 @@ from server import logs, schema
 from server.app import Application
 from server.app.doorway import Hall
 from server.config import Settings
+from server.errors import Misconfigured
 from server.gateway.settings import SEND_BUFFER
 
 DRAIN_SECONDS = 3.0
@@ -73,7 +74,13 @@ def _listener(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Inherited by every connection: with the kernel's own size a reader that has stopped stays unnoticed for megabytes.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    listener.bind((settings.host, settings.port))
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as wrong:
+        listener.close()
+        raise Misconfigured(
+            f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on ({wrong.strerror}). Name a free one"
+        ) from None
     listener.listen(4096)
     listener.setblocking(False)
     return listener

@@ -1,6 +1,8 @@
 """The command line itself: quick to help, honest about what it changes, clear about wrong settings."""
 
 import argparse
+import asyncio
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.cli import parser
+from server.dev.datafolder import DataFolder
 from tests.support.commands import warmline
 
 READS = {"schema check", "token", "keys list", "doctor"} | {
@@ -69,3 +72,22 @@ def test_missing_settings_are_named_without_a_stack_trace(command: list[str], tm
     assert done.returncode == 2
     assert "DATABASE_URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_a_database_that_is_away_is_one_line(command: str, tmp_path: Path) -> None:
+    with DataFolder(tmp_path).held():
+        settings = DataFolder(tmp_path).key_settings() | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = warmline(command, **settings, DATABASE_URL="postgresql://nobody:hidden@127.0.0.1:1/none")
+    assert (done.returncode, done.stderr) == (2, "DATABASE_URL: the database cannot be used: ConnectionRefusedError\n")
+
+
+async def test_a_port_that_is_taken_is_one_line(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    with DataFolder(tmp_path).held():
+        settings = DataFolder(tmp_path).key_settings() | {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = await asyncio.to_thread(warmline, "serve", **settings, PORT=str(port))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"HOST, PORT: 127.0.0.1:{port} cannot be listened on")
+    assert done.stderr.count("\n") == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from server import metrics
 from server.chat import reencryption
 from server.cli.keylist import REFERRING
 from server.crypto import KeyRing, MasterKey
@@ -176,7 +177,9 @@ async def test_a_damaged_record_keeps_its_key_and_is_named(
     assert (done.returncode, "Closed 1 " in done.stdout) == (1, True)
     assert bad["message_id"] in done.stdout
     assert good["message_id"] not in done.stdout
+    counted = metrics.UNREADABLE.labels("message")._value.get()
     assert await texts(clinic, channel) == ["Good", "(unreadable)"]
+    assert metrics.UNREADABLE.labels("message")._value.get() == counted + 1, "an operator hears of it"
 
 
 @pytest.mark.catalogue("S32")
