@@ -57,6 +57,12 @@ async def open_to_operators(settings: Settings, readiness: Readiness) -> AsyncIt
             await serving
 
 
+def require_port(settings: Settings) -> None:
+    """See before the start whether the port can be had. Raises Misconfigured."""
+    if settings.metrics_port is not None:
+        _listener(settings.metrics_host, settings.metrics_port).close()
+
+
 async def _metrics(_request: Request) -> Response:
     return Response(metrics.page(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

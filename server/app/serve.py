@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from server import logs, schema
+from server import inspection, logs, schema
 from server.app import Application
 from server.app.doorway import Hall
 from server.config import Settings
@@ -47,6 +47,7 @@ def serve(settings: Settings) -> None:
         Misconfigured: the settings, the database or the port do not allow it.
     """
     logs.configure(readable=settings.readable_logs, level=settings.log_level)
+    inspection.require_port(settings)
     asyncio.run(schema.check(settings.database_url))
     application = Application(settings)
     config = uvicorn.Config(

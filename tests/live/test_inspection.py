@@ -123,6 +123,15 @@ async def test_the_public_port_serves_no_metrics(gateway: Gateway, inspector: In
     assert "warmline_build_info" in (await inspector.get("/metrics")).text
 
 
+async def test_two_processes_cannot_have_one_operators_port(gateway: Gateway, site: Site, inspector: Inspector) -> None:
+    environment = os.environ | site.environment | inspector.setting | {"PORT": str(free_port())}
+    command = [sys.executable, "-m", "server", "serve"]
+    second = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
+    assert second.returncode == 2
+    assert "WARMLINE_METRICS_PORT: cannot listen" in second.stderr
+    assert gateway.process.poll() is None
+
+
 async def test_who_goes_down_says_so_on_the_operators_port(
     gateway: Gateway, inspector: Inspector, clinic: Clinic, connect: Connect
 ) -> None:
