@@ -151,16 +151,17 @@ create table organization_settings (
 comment on table organization_settings is 'How patients reach the team where a channel is closed, and who is added to a channel when nobody else is left (the safety net).';
 
 create table archivings (
-  organization_id text not null,
-  id              text not null check (id ~ '^arc_[0-9a-z]{20}$'),
-  person_id       text not null,
-  successor_id    text check (successor_id <> person_id),
-  requested_by    text,
-  requested_at    timestamptz not null default now(),
-  preview         text not null,
-  status          text not null default 'pending' check (status in ('pending', 'done', 'refused')),
-  why             text check (why <> ''),
-  settled_at      timestamptz,
+  organization_id   text not null,
+  id                text not null check (id ~ '^arc_[0-9a-z]{20}$'),
+  person_id         text not null,
+  successor_id      text check (successor_id <> person_id),
+  requested_by      text,
+  requested_at      timestamptz not null default now(),
+  preview           text not null,
+  status            text not null default 'pending' check (status in ('pending', 'done', 'refused')),
+  why               text check (why <> ''),
+  settled_at        timestamptz,
+  signed_out_before timestamptz,
   primary key (organization_id, id),
   foreign key (organization_id, person_id) references team_members (organization_id, id),
   foreign key (organization_id, successor_id) references team_members (organization_id, id),
@@ -170,6 +171,7 @@ create table archivings (
 );
 comment on table archivings is 'Requests to archive a team member, carried out by a worker. Whoever has a pending one is signed out and can be added nowhere, and still counts as staff.';
 comment on column archivings.preview is 'A digest of what the request is to change; where it would change anything else by then, it is refused.';
+comment on column archivings.signed_out_before is 'What people.signed_out_at was: a refusal lifts the sign-out of the request, and no other.';
 create unique index archivings_one_pending on archivings (person_id, organization_id) where status = 'pending';
 create index archivings_of_a_person on archivings (organization_id, person_id);
 

@@ -16,6 +16,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
        cli, dev                              on top of it; workers stand beside and import 0–4
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
-gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, limits,
+gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
+chat.activation_plan, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

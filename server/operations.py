@@ -13,14 +13,18 @@ from pydantic import BaseModel, ValidationError
 from server import audit
 from server.chat import (
     activation,
+    activation_rules,
+    archiving,
     asking,
     channels,
     closing,
     directory,
+    facilitating,
     leaving,
     memberships,
     messages,
     opening,
+    patient_status,
     reads,
     revising,
 )
@@ -32,7 +36,18 @@ from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unautho
 from server.ids import Id, random_token
 from server.limits import Rate
 from server.pace import Pace
-from server.people import access_log, actors, patients, signing_out, team
+from server.people import (
+    access_log,
+    actors,
+    archivings,
+    patient_groups,
+    patients,
+    roles,
+    settings,
+    signing_out,
+    team,
+    team_changes,
+)
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
 from server.refusals import Refusal, Refusals
@@ -78,6 +93,8 @@ _MESSAGES: Final = "/api/channels/{channel_id}/messages"
 _MEMBERS: Final = "/api/channels/{channel_id}/members"
 _CHANNEL: Final = "/api/channels/{channel_id}"
 _TEAM: Final = "/api/team"
+_PATIENT: Final = "/api/patients/{patient_id}"
+_COHORTS: Final = "/api/patient-groups"
 
 # fmt: off
 OPERATIONS: Final = (
@@ -90,11 +107,30 @@ OPERATIONS: Final = (
 
     Operation("patient.create", "POST", "/api/patients", patients.CreatePatient, patients.PatientShape, "patient.create", "patient.create", patients.create),
     Operation("patient.get", "GET", "/api/patients/{patient_id}", patients.GetPatient, patients.PatientShape, "patient.read", "patient.read", patients.get),
-    Operation("patient.list", "GET", "/api/patients", team.Page, patients.Patients, "patient.read", "patient.list", patients.list_all),
+    Operation("patient.list", "GET", "/api/patients", patients.ListPatients, patients.Patients, "patient.read", "patient.list", patients.list_all),
+    Operation("patient.update", "PUT", _PATIENT, patients.UpdatePatient, patients.PatientShape, "patient.create", "patient.update", patients.update),
+    Operation("patient.archive", "POST", _PATIENT + "/archive", patients.GetPatient, patients.PatientShape, "patient.archive", "patient.archive", patient_status.archive),
+    Operation("patient.unarchive", "POST", _PATIENT + "/unarchive", patients.GetPatient, patients.PatientShape, "patient.archive", "patient.unarchive", patient_status.unarchive),
+    Operation("patient_group.list", "GET", _COHORTS, Nothing, patient_groups.PatientGroups, STAFF, OWN, patient_groups.list_all),
+    Operation("patient_group.create", "POST", _COHORTS, patient_groups.CreatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.create", patient_groups.create),
+    Operation("patient_group.update", "PUT", _COHORTS + "/{patient_group_id}", patient_groups.UpdatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.update", patient_groups.update),
 
     Operation("team_member.create", "POST", _TEAM, team.CreateTeamMember, team.TeamMemberShape, "team.manage", "team_member.create", team.create),
     Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
     Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
+    Operation("team_member.update", "PUT", _TEAM + "/{team_member_id}", team_changes.UpdateTeamMember, team.TeamMemberShape, "team.manage", "team_member.update", team_changes.update),
+    Operation("team_member.archive_preview", "GET", _TEAM + "/{team_member_id}/archiving", archiving.PreviewArchiving, archiving.ArchivingPreview, "team.manage", "team_member.archive_preview", archiving.preview),
+    Operation("team_member.archive", "POST", _TEAM + "/{team_member_id}/archive", archiving.ArchiveTeamMember, archivings.ArchivingShape, "team.manage", "team_member.archive", archiving.archive),
+    Operation("team_member.archivings", "GET", "/api/archivings", archivings.ListArchivings, archivings.Archivings, "team.manage", OWN, archivings.list_all),
+    Operation("team_member.unarchive", "POST", _TEAM + "/{team_member_id}/unarchive", team.GetTeamMember, team.TeamMemberShape, "team.manage", "team_member.unarchive", team_changes.unarchive),
+    Operation("role.list", "GET", "/api/roles", Nothing, roles.Roles, STAFF, OWN, roles.list_all),
+    Operation("role.update", "PUT", "/api/roles/{name}", roles.UpdateRole, roles.RoleShape, "team.manage", "role.update", roles.update),
+
+    Operation("organization.settings", "GET", "/api/organization", Nothing, settings.SettingsShape, STAFF, OWN, settings.get),
+    Operation("organization.update", "PUT", "/api/organization", settings.UpdateSettings, settings.SettingsShape, "settings.manage", "organization.update", settings.update),
+    Operation("activation_rule.list", "GET", "/api/activation-rules", Nothing, activation_rules.Rules, "settings.manage", OWN, activation_rules.list_all),
+    Operation("activation_rule.set", "PUT", "/api/activation-rules/{kind}", activation_rules.SetRule, activation_rules.RuleShape, "settings.manage", "activation_rule.set", activation_rules.set_rule),
+    Operation("activation_rule.backfill", "POST", "/api/activation-rules/{kind}/backfill", activation_rules.Backfill, activation_rules.Backfilled, "settings.manage", "activation_rule.backfill", activation_rules.backfill),
 
     Operation("channel.activate", "POST", "/api/patients/{patient_id}/channels", activation.Activate, activation.Activated, "patient.read", "channel.activate", activation.activate),
     Operation("channel.ask_to_join", "POST", "/api/patients/{patient_id}/asks", asking.AskToJoin, asking.Asked, "patient.read", "channel.ask_to_join", asking.ask),
@@ -106,6 +142,7 @@ OPERATIONS: Final = (
     Operation("channel.archive", "POST", _CHANNEL + "/archive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.archive", closing.archive),
     Operation("channel.unarchive", "POST", _CHANNEL + "/unarchive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.unarchive", closing.unarchive),
     Operation("channel.hide", "PUT", _CHANNEL + "/hidden", closing.HideChannel, closing.ChannelState, SIGNED_IN, OWN, closing.hide),
+    Operation("channel.facilitator", "PUT", _CHANNEL + "/facilitator", facilitating.SetFacilitator, facilitating.Facilitator, SIGNED_IN, "channel.facilitator", facilitating.set_facilitator),
     Operation("channel.leave", "POST", _CHANNEL + "/leave", leaving.LeaveChannel, leaving.Left, SIGNED_IN, "channel.leave", leaving.leave),
 
     Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),

@@ -3,8 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from server.chat import activation_rules, archiving
 from server.db import Transaction
 
 Handler = Callable[[Transaction, dict[str, Any]], Awaitable[None]]
 
-HANDLERS: Final[Mapping[str, Handler]] = {}
+HANDLERS: Final[Mapping[str, Handler]] = {
+    archiving.JOB: archiving.carry_out,
+    **activation_rules.JOBS,
+}

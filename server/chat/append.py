@@ -4,6 +4,7 @@ The other caller of append_batch() is the batcher, for sends. Whoever appends he
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from server import events
@@ -51,3 +52,34 @@ async def append(
     event = await events.one(tx, current, organization_id, channel_id, row["log_offset"])
     tx.announce(events.topic(organization_id, channel_id), events.encode(event))
     return event
+
+
+async def append_many(
+    tx: Transaction, organization_id: OrganizationId, items: Sequence[tuple[str, str, dict[str, Any]]]
+) -> list[Event]:
+    """Append any number of events that are about no message, in one statement, in the order given.
+
+    Args:
+        items: (channel, kind, facts), as of `append`.
+
+    Raises:
+        LookupError: no such channel, or its lock is not held: a mistake in the calling verb.
+    """
+    if not items:
+        return []
+    none = [None] * len(items)
+    columns: tuple[list[Any], ...] = (
+        [organization_id] * len(items), [channel for channel, _, _ in items], [kind for _, kind, _ in items], none, none, none,
+        none, none, none, ["all"] * len(items), none, [json.dumps(facts) if facts else None for _, _, facts in items],
+    )  # fmt: skip
+    rows = sorted(await tx.rows(CALL, *columns), key=lambda row: row["item"])
+    if wrong := {row["outcome"] for row in rows} - {"ok"}:
+        raise LookupError(f"append_many: {sorted(wrong)}")
+    current = await events.epoch(tx)
+    made = [
+        Event(current, organization_id, channel, row["log_offset"], kind, row["created_at"], facts=facts)
+        for row, (channel, kind, facts) in zip(rows, items, strict=True)
+    ]
+    for event in made:
+        tx.announce(events.topic(organization_id, event.channel_id), events.encode(event))
+    return made

@@ -55,10 +55,13 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
     """The person behind an identity, as they are now.
 
     Raises:
-        Unauthorized: no such person, an archived team member, or one who was signed out after this sign-in began.
+        Unauthorized: no such person, a team member who is archived or about to be, or somebody who was signed out after this
+            sign-in began.
     """
     rows = await tx.rows(
         """select p.kind, p.status, extract(epoch from p.signed_out_at)::float8 as signed_out,
+                  exists (select from archivings a where (a.person_id, a.organization_id) = (p.id, p.organization_id)
+                             and a.status = 'pending') as pending,
                   coalesce(r.permissions || t.extra_permissions, '{}') as permissions
              from people p
              left join team_members t on (t.organization_id, t.id) = (p.organization_id, p.id)
@@ -67,7 +70,7 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
         identity.organization_id,
         identity.person_id,
     )
-    if not rows or (rows[0]["kind"] == "team_member" and rows[0]["status"] != "active"):
+    if not rows or (rows[0]["kind"] == "team_member" and (rows[0]["status"] != "active" or rows[0]["pending"])):
         raise Unauthorized(UNKNOWN)
     if identity.began < (rows[0]["signed_out"] or 0):
         raise Unauthorized(UNKNOWN)

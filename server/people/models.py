@@ -155,3 +155,4 @@ class Archiving(SQLModel, table=True):
     status: str = Field(sa_type=Text, default="pending")
     why: str | None = Field(sa_type=Text, default=None)
     settled_at: datetime | None = Field(sa_type=_WHEN, default=None)
+    signed_out_before: datetime | None = Field(sa_type=_WHEN, default=None)

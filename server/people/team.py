@@ -48,6 +48,8 @@ class TeamMemberShape(BaseModel):
     email: str
     role: str
     status: Literal["active", "archived"]
+    archiving: bool = Field(False, description="Somebody has asked for them to be archived, and it is being done")
+    extra_permissions: list[str] = []
 
 
 class TeamMembers(BaseModel):
@@ -65,7 +67,10 @@ class Me(BaseModel):
     permissions: list[str]
 
 
-_SELECT = """select p.id, t.name, p.email, t.role, p.status from team_members t
+_SELECT = """select p.id, t.name, p.email, t.role, p.status, t.extra_permissions,
+         exists (select from archivings a where (a.person_id, a.organization_id) = (p.id, p.organization_id)
+                    and a.status = 'pending') as archiving
+    from team_members t
   join people p on (p.organization_id, p.id) = (t.organization_id, t.id) where t.organization_id = $1"""
 
 

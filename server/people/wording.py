@@ -31,3 +31,14 @@ Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
 
 Email = Annotated[str, Field(max_length=254, json_schema_extra={"format": "email"}), AfterValidator(_email)]
 """An email address; one person's within an organisation, whatever its case (domain.md §1)."""
+
+
+def _prose(value: str) -> str:
+    value = unicodedata.normalize("NFC", value.strip())
+    if any(unicodedata.category(character) in _FORBIDDEN for character in value if character not in "\n\t"):
+        raise ValueError("must not hold control, bidirectional or zero-width characters")
+    return value
+
+
+Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
+"""A text of a few lines, which may be empty."""

@@ -32,7 +32,7 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
     channel = await clinic.channel(kind, *people, patient=about)
     await clinic.channel("service_team", patient, leaver, patient=patient)
     message = await clinic.send(writer, channel, "Text")
-    [group] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
+    [group, *_] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
     return {
         "patient": patient,
         "team_member": leaver,
@@ -51,6 +51,11 @@ async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
         for patient in (False, True):
             own = await everything(clinic, kind, clinic.clinician)
             yield own, own["patient"] if patient else clinic.clinician
+    own = await everything(clinic, "group", clinic.clinician)
+    gone = {"patient": str(await clinic.patient()), "team_member": str(await clinic.team_member())}
+    for person in gone.values():
+        await clinic.archive(person)
+    yield own | gone, clinic.clinician
 
 
 async def around(clinic: Clinic, elsewhere: Clinic, caller: str, kind: str) -> World:

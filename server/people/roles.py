@@ -1,0 +1,83 @@
+"""Roles: what each may do, as data of the organisation (domain.md §1)."""
+
+from pydantic import BaseModel, Field
+
+from server.db import Transaction
+from server.errors import Conflict, Forbidden, Invalid, NotFound
+from server.ids import OrganizationId
+from server.people.actors import Actor
+from server.people.permissions import DENIALS
+from server.people.team import Nothing
+
+
+class RoleShape(BaseModel):
+    """A role, and what it may do."""
+
+    name: str
+    permissions: list[str]
+
+
+class Roles(BaseModel):
+    """The organisation's roles, and the whole vocabulary of permissions."""
+
+    roles: list[RoleShape]
+    vocabulary: list[str]
+
+
+class UpdateRole(BaseModel):
+    """Say what a role may do; replaces the list."""
+
+    name: str = Field(max_length=40, pattern="^[A-Z_]+$", examples=["NURSE"])
+    permissions: list[str] = Field(max_length=50)
+
+
+async def list_all(tx: Transaction, actor: Actor, _params: Nothing) -> Roles:
+    """The roles and what each may do."""
+    rows = await tx.rows(
+        "select name, permissions from roles where organization_id = $1 order by name", actor.organization_id
+    )
+    return Roles(roles=[RoleShape(**row) for row in rows], vocabulary=sorted(DENIALS))
+
+
+async def update(tx: Transaction, actor: Actor, params: UpdateRole) -> RoleShape:
+    """Say what a role may do. It counts with everybody's next request.
+
+    Raises:
+        NotFound: no such role. Invalid: no such permission. Forbidden: one that is new to the role and that the actor lacks.
+        Conflict: nobody would be left who manages the team.
+    """
+    rows = await tx.rows(
+        "select permissions from roles where (organization_id, name) = ($1, $2) for no key update",
+        *(actor.organization_id, params.name),
+    )
+    if not rows:
+        raise NotFound("There is no such role.")
+    require_grantable(actor, set(params.permissions) - set(rows[0]["permissions"]))
+    permissions = sorted(set(params.permissions))
+    await tx.rows(
+        "update roles set permissions = $3 where (organization_id, name) = ($1, $2)",
+        *(actor.organization_id, params.name, permissions),
+    )
+    await require_somebody_manages(tx, actor.organization_id)
+    return RoleShape(name=params.name, permissions=permissions)
+
+
+def require_grantable(actor: Actor, permissions: set[str]) -> None:
+    """Refuse to give what is no permission, or what one does not hold. Raises Invalid, Forbidden."""
+    if unknown := permissions - set(DENIALS):
+        raise Invalid(f"permissions: there is none called {min(unknown)!r:.60}.")
+    if beyond := permissions - actor.permissions - {"session.requires_review"}:
+        raise Forbidden(f'You can only give what you hold, and "{min(beyond)}" you do not.')
+
+
+async def require_somebody_manages(tx: Transaction, organization_id: OrganizationId) -> None:
+    """Refuse a change after which nobody active could manage the team, and so undo it. Raises Conflict."""
+    rows = await tx.rows(
+        """select t.id from team_members t join people p on (p.organization_id, p.id) = (t.organization_id, t.id)
+             join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
+            where t.organization_id = $1 and p.status = 'active' and 'team.manage' = any (r.permissions || t.extra_permissions)
+            limit 1""",
+        organization_id,
+    )
+    if not rows:
+        raise Conflict('Nobody would be left who may manage the team. Give somebody else "team.manage" first.')
