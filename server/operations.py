@@ -36,18 +36,7 @@ from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unautho
 from server.ids import Id, random_token
 from server.limits import Rate
 from server.pace import Pace
-from server.people import (
-    access_log,
-    actors,
-    archivings,
-    patient_groups,
-    patients,
-    roles,
-    settings,
-    signing_out,
-    team,
-    team_changes,
-)
+from server.people import access_log, actors, archivings, patient_groups, patients, roles, settings, signing_out, team
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
 from server.refusals import Refusal, Refusals
@@ -118,11 +107,11 @@ OPERATIONS: Final = (
     Operation("team_member.create", "POST", _TEAM, team.CreateTeamMember, team.TeamMemberShape, "team.manage", "team_member.create", team.create),
     Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
     Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
-    Operation("team_member.update", "PUT", _TEAM + "/{team_member_id}", team_changes.UpdateTeamMember, team.TeamMemberShape, "team.manage", "team_member.update", team_changes.update),
+    Operation("team_member.update", "PUT", _TEAM + "/{team_member_id}", roles.UpdateTeamMember, team.TeamMemberShape, "team.manage", "team_member.update", roles.update_member),
     Operation("team_member.archive_preview", "GET", _TEAM + "/{team_member_id}/archiving", archiving.PreviewArchiving, archiving.ArchivingPreview, "team.manage", "team_member.archive_preview", archiving.preview),
     Operation("team_member.archive", "POST", _TEAM + "/{team_member_id}/archive", archiving.ArchiveTeamMember, archivings.ArchivingShape, "team.manage", "team_member.archive", archiving.archive),
     Operation("team_member.archivings", "GET", "/api/archivings", archivings.ListArchivings, archivings.Archivings, "team.manage", OWN, archivings.list_all),
-    Operation("team_member.unarchive", "POST", _TEAM + "/{team_member_id}/unarchive", team.GetTeamMember, team.TeamMemberShape, "team.manage", "team_member.unarchive", team_changes.unarchive),
+    Operation("team_member.unarchive", "POST", _TEAM + "/{team_member_id}/unarchive", team.GetTeamMember, team.TeamMemberShape, "team.manage", "team_member.unarchive", archivings.unarchive),
     Operation("role.list", "GET", "/api/roles", Nothing, roles.Roles, STAFF, OWN, roles.list_all),
     Operation("role.update", "PUT", "/api/roles/{name}", roles.UpdateRole, roles.RoleShape, "team.manage", "role.update", roles.update),
 

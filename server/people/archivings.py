@@ -1,4 +1,4 @@
-"""Requests to archive a team member, as rows: who may be archived, what the request says, and how it ended (domain.md §2)."""
+"""Requests to archive a team member, as rows: who may be archived, what the request says, how it ended, and the way back."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 from server.db import Transaction, explain
 from server.errors import Conflict, Invalid, NotFound
 from server.ids import ArchivingId, OrganizationId, PersonId, TeamMemberId
+from server.locks import lock
 from server.people.actors import Actor
 from server.people.models import Archiving
 from server.people.signing_out import sign_out
+from server.people.team import GetTeamMember, TeamMemberShape, get
 
 JOINS_NOTHING = "This person is being archived and can be added nowhere. Name somebody else."
 _UNDER_WAY = Conflict("This person is being archived already.")
@@ -164,3 +166,20 @@ async def pass_on(tx: Transaction, organization_id: OrganizationId, person: str,
             f"update {table} set {column} = $3 where (organization_id, {column}) = ($1, $2)",
             *(organization_id, person, successor),
         )
+
+
+async def unarchive(tx: Transaction, actor: Actor, params: GetTeamMember) -> TeamMemberShape:
+    """Take an archived team member back. They come without memberships, patients or groups: those are given anew.
+
+    Raises:
+        NotFound: no such team member. Conflict: they are active already.
+    """
+    await lock(tx, actor.organization_id, people=[params.team_member_id])
+    found = await get(tx, actor, params)
+    if found.status == "active":
+        raise Conflict("This person is active already.")
+    await tx.rows(
+        "update people set status = 'active' where (organization_id, id) = ($1, $2)",
+        *(actor.organization_id, params.team_member_id),
+    )
+    return await get(tx, actor, params)
