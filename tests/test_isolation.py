@@ -77,6 +77,7 @@ async def world(request: pytest.FixtureRequest, clinic: Clinic, elsewhere: Clini
     return await around(clinic, elsewhere, clinic.clinician, request.param)
 
 
+@pytest.mark.catalogue("S08")
 async def test_what_is_anothers_is_refused_like_what_does_not_exist(world: World, callers: Callers) -> None:
     differ, tried = [], set()
     for operation in NAMING:
@@ -90,6 +91,7 @@ async def test_what_is_anothers_is_refused_like_what_does_not_exist(world: World
     assert tried == {(operation.name, field.name) for operation in NAMING for field in id_fields(operation.params)}
 
 
+@pytest.mark.catalogue("S08")
 async def test_a_channel_that_is_not_ones_own_is_not_found(world: World, callers: Callers) -> None:
     wrong = []
     for operation in NAMING:
@@ -113,12 +115,14 @@ async def works(clinic: Clinic, callers: Callers, operation: Operation) -> list[
     return refused
 
 
+@pytest.mark.catalogue("S08")
 async def test_every_operation_works_with_what_is_ones_own(clinic: Clinic, callers: Callers) -> None:
     """Else the walk would compare refusals that have nothing to do with whose it is."""
     refused = {operation.name: await works(clinic, callers, operation) for operation in OPERATIONS}
     assert {name: told for name, told in refused.items() if told} == {}
 
 
+@pytest.mark.catalogue("S08")
 async def test_a_patients_walk_ends_the_same(clinic: Clinic, elsewhere: Clinic, callers: Callers) -> None:
     staffed = await around(clinic, elsewhere, clinic.clinician, "group")
     patient = staffed.own["patient"]
@@ -133,6 +137,7 @@ async def test_a_patients_walk_ends_the_same(clinic: Clinic, elsewhere: Clinic, 
     assert differ == []
 
 
+@pytest.mark.catalogue("S08")
 async def test_subscribing_to_what_is_not_ones_own_is_not_found(world: World, callers: Callers) -> None:
     names = [ids["channel"] for ids in world.others.values() if "channel" in ids]
     names += [nowhere(names[0]), "nonsense", "", "\0", world.own["patient"], f"#{world.caller}"]
@@ -143,6 +148,7 @@ async def test_subscribing_to_what_is_not_ones_own_is_not_found(world: World, ca
     assert await callers.policy.watched(identity) == [granted.key]
 
 
+@pytest.mark.catalogue("S08")
 async def test_a_token_opens_one_organisation_only(clinic: Clinic, elsewhere: Clinic, front: Front) -> None:
     """Somebody's id under another organisation's name: signed by the right issuer, and still nobody."""
     mixed = front.issuer.token(clinic.identity(clinic.clinician), org=str(elsewhere.organization_id))

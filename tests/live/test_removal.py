@@ -69,6 +69,7 @@ async def cut(pair: Pair, clinic: Clinic, connect: Connect, patient: str) -> tup
     return left, removed, far, streams
 
 
+@pytest.mark.catalogue("S10")
 async def test_with_the_doorbell_everything_before_the_removal_arrives_and_nothing_after(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
@@ -78,6 +79,7 @@ async def test_with_the_doorbell_everything_before_the_removal_arrives_and_nothi
     await wire.until(lambda wire: told_of_the_end(wire, streams[0].channel))
 
 
+@pytest.mark.catalogue("S10")
 async def test_without_redis_nothing_from_the_removal_on_reaches_the_removed(
     frail_pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
@@ -101,6 +103,7 @@ async def test_without_redis_nothing_from_the_removal_on_reaches_the_removed(
             await wire.rpc(method, channel_id=channel)
 
 
+@pytest.mark.catalogue("S10")
 async def test_who_was_removed_while_away_recovers_nothing(pair: Pair, clinic: Clinic, connect: Connect) -> None:
     nurse = await clinic.team_member("NURSE")
     channel = await clinic.care_team(await clinic.patient(), clinic.clinician, nurse)
@@ -115,6 +118,7 @@ async def test_who_was_removed_while_away_recovers_nothing(pair: Pair, clinic: C
     assert stream.items == []
 
 
+@pytest.mark.catalogue("S10")
 async def test_who_comes_back_after_a_removal_goes_on_where_they_were(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
@@ -131,6 +135,7 @@ async def test_who_comes_back_after_a_removal_goes_on_where_they_were(
     assert stream.offsets == [left, left + 1, joined], "team members see the whole history, also of their absence"
 
 
+@pytest.mark.catalogue("S10")
 async def test_who_comes_and_goes_in_a_group_gets_what_was_said_while_there_and_nothing_else(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
