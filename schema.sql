@@ -114,6 +114,21 @@ create table team_members (
 );
 comment on table team_members is 'Staff: a name, a role, and permissions of their own beside the role''s.';
 
+create table pictures (
+  organization_id text not null,
+  id              text not null check (id ~ '^pic_[0-9a-z]{20}$'),
+  person_id       text not null,
+  key_id          text not null,
+  large           bytea not null,
+  small           bytea not null,
+  created_at      timestamptz not null default now(),
+  primary key (organization_id, id),
+  unique (organization_id, id, person_id),
+  foreign key (organization_id, person_id) references people (organization_id, id),
+  foreign key (organization_id, key_id) references organization_keys (organization_id, id)
+);
+comment on table pictures is 'Pictures that people show of themselves, made anew from what they gave and encrypted, in two sizes. The id reaches nobody.';
+
 create table patients (
   organization_id         text not null,
   id                      text not null,
@@ -123,10 +138,12 @@ create table patients (
   display_name            text check (display_name <> ''),
   allocation_clinician_id text not null,
   patient_group_id        text not null,
+  picture_id              text,
   primary key (organization_id, id),
   foreign key (organization_id, id, kind) references people (organization_id, id, kind),
   foreign key (organization_id, allocation_clinician_id) references team_members (organization_id, id),
-  foreign key (organization_id, patient_group_id) references patient_groups (organization_id, id)
+  foreign key (organization_id, patient_group_id) references patient_groups (organization_id, id),
+  foreign key (organization_id, picture_id, id) references pictures (organization_id, id, person_id)
 );
 comment on table patients is 'Patients. Legal and preferred name are for staff alone; other patients get the display name and nothing else.';
 create index patients_by_allocation_clinician on patients (organization_id, allocation_clinician_id);
@@ -264,6 +281,21 @@ create table activation_nominees (
   foreign key (organization_id, team_member_id) references team_members (organization_id, id)
 );
 comment on table activation_nominees is 'The team members that a rule adds. Who is taken off the rule is kept, as not nominated.';
+
+create table channel_profiles (
+  organization_id text not null,
+  channel_id      text not null,
+  person_id       text not null,
+  display_name    text check (display_name <> ''),
+  picture         text not null default 'default' check (picture in ('default', 'own', 'none')),
+  picture_id      text,
+  primary key (person_id, channel_id, organization_id),
+  foreign key (organization_id, channel_id) references channels (organization_id, id),
+  foreign key (organization_id, person_id) references patients (organization_id, id),
+  foreign key (organization_id, picture_id, person_id) references pictures (organization_id, id, person_id),
+  constraint channel_profiles_own_picture check ((picture = 'own') = (picture_id is not null))
+);
+comment on table channel_profiles is 'How a patient is shown in one channel, where that differs from their profile: so that who wishes cannot be recognised from one group in another.';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Messages and the log
@@ -590,8 +622,8 @@ create table schema_state (
 comment on table schema_state is 'What `warmline schema apply` made, so that `warmline schema check` sees any difference.';
 
 grant usage on schema public to warmline_app;
-grant select, insert, update on organizations, roles, organization_keys, people, identities, patient_groups, team_members, patients,
-  channels, memberships, messages to warmline_app;
+grant select, insert, update on organizations, roles, organization_keys, people, identities, patient_groups, team_members, pictures, patients,
+  channels, memberships, channel_profiles, messages to warmline_app;
 grant select, insert on message_revisions, events to warmline_app;
 grant select on log_generation, schema_state to warmline_app;
 grant insert on audit_entries to warmline_app;

@@ -17,6 +17,6 @@ applies. Modules stand in rows and import only downwards; the import contracts i
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
 gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
-chat.activation_plan, limits,
+chat.activation_plan, people.naming, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

@@ -93,6 +93,12 @@ class MessageId(Id):
     prefix, names = "msg", "message"
 
 
+class PictureId(Id):
+    """A picture that somebody shows of themselves; reaches nobody."""
+
+    prefix, names = "pic", "picture"
+
+
 class KeyId(Id):
     """A data key of an organisation."""
 

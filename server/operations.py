@@ -25,6 +25,7 @@ from server.chat import (
     messages,
     opening,
     patient_status,
+    profiles,
     reads,
     revising,
 )
@@ -52,6 +53,7 @@ LOG: Final = "log"
 """Audit word: the event it writes to the channel's log is its record."""
 
 _Params = TypeVar("_Params", bound=BaseModel)
+_Done = TypeVar("_Done")
 Verb = Callable[[Transaction, Actor, Any], Awaitable[BaseModel]]
 
 
@@ -93,6 +95,10 @@ OPERATIONS: Final = (
     Operation("person.sign_out", "POST", "/api/people/{person_id}/sign-out", signing_out.OfPerson, signing_out.SignedOut, STAFF, "person.sign_out", signing_out.somebody),
 
     Operation("audit.list", "GET", "/api/audit", access_log.ListAudit, access_log.AuditEntries, "audit.read", "audit.list", access_log.list_all),
+
+    Operation("profile.get", "GET", "/api/profile", Nothing, profiles.Profile, SIGNED_IN, OWN, profiles.get),
+    Operation("profile.update", "PUT", "/api/profile", profiles.UpdateProfile, profiles.Profile, SIGNED_IN, "profile.update", profiles.update),
+    Operation("channel.profile", "PUT", _CHANNEL + "/profile", profiles.UpdateChannelProfile, profiles.ChannelProfileShape, SIGNED_IN, "channel.profile", profiles.update_in_channel),
 
     Operation("patient.create", "POST", "/api/patients", patients.CreatePatient, patients.PatientShape, "patient.create", "patient.create", patients.create),
     Operation("patient.get", "GET", "/api/patients/{patient_id}", patients.GetPatient, patients.PatientShape, "patient.read", "patient.read", patients.get),
@@ -236,6 +242,36 @@ class Dispatcher:
                 facts = _ids(params) | _ids(result)
                 await audit.append(tx, actor.organization_id, actor.person_id, operation.audits, request_id, facts)
         return result.model_dump_json().encode()
+
+    async def within(
+        self,
+        identity: Identity,
+        word: str,
+        ids: BaseModel,
+        work: Callable[[Transaction, Actor], Awaitable[_Done]],
+        request_id: str,
+        *,
+        recorded: bool,
+    ) -> _Done:
+        """Do what carries bytes instead of JSON as an operation is done: at the person's pace, in a transaction, on record.
+
+        Args:
+            word: what it is recorded under; without `recorded`, only where it is refused.
+            ids: what it is about.
+        """
+        with watched(word):
+            if self._paces is not None:
+                await self._paces.operations.turn((identity.organization_id, identity.person_id))
+            try:
+                async with self._database.transaction() as tx:
+                    actor = await actors.load(tx, identity)
+                    result = await work(tx, actor)
+                    if recorded:
+                        await audit.append(tx, actor.organization_id, actor.person_id, word, request_id, _ids(ids))
+                return result
+            except (Forbidden, NotFound, Unauthorized) as refused:
+                await self._refused(identity, refused, word, _ids(ids), request_id)
+                raise
 
     async def admit(self, identity: Identity, to: str = "connection.open") -> None:
         """Refuse whoever may not sign in; sends do not ask again, so it is asked before them. Raises Unauthorized."""

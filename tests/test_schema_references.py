@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server import locks
 from server.chat.append import append
 from server.chat.bodies import close
-from server.ids import ArchivingId, ChannelId, MessageId, PersonId
+from server.ids import ArchivingId, ChannelId, MessageId, PersonId, PictureId
 from server.people import identities
 from server.sealing.sealer import Sealer
 from tests.support.cast import Clinic
@@ -55,10 +55,25 @@ async def fill(clinic: Clinic) -> None:
     await revise(clinic, channel, root["message_id"])
     await rule(clinic, colleague, await clinic.channel("group", clinic.clinician))
     await prove(clinic)
+    await show(clinic, channel, patient)
     async with clinic.database.transaction() as tx:
         await identities.link(
             tx, clinic.organization_id, PersonId(patient), "https://id.example", clinic.organization_id
         )
+
+
+async def show(clinic: Clinic, channel: ChannelId, patient: str) -> None:
+    """A picture of a patient, on their profile and in one channel."""
+    organization_id, picture = clinic.organization_id, PictureId.new()
+    await clinic.sql(
+        """insert into pictures (organization_id, id, person_id, key_id, large, small)
+           select organization_id, $2, $3, id, '', '' from organization_keys where organization_id = $1 limit 1""",
+        *(organization_id, picture, patient),
+    )
+    await clinic.sql("update patients set picture_id = $2 where id = $1", patient, picture)
+    await clinic.sql(
+        "insert into channel_profiles values ($1, $2, $3, null, 'own', $4)", organization_id, channel, patient, picture
+    )
 
 
 async def prove(clinic: Clinic) -> None:

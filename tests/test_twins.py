@@ -22,7 +22,17 @@ from tests.support.issuer import Issuer
 from tests.support.samples import sample
 from tests.support.world import World, everything
 
-COPIED = ("roles", "people", "patient_groups", "team_members", "patients", "channels", "memberships", "events")
+COPIED = (
+    "roles",
+    "people",
+    "patient_groups",
+    "team_members",
+    "patients",
+    "channels",
+    "memberships",
+    "channel_profiles",
+    "events",
+)
 
 
 async def twin_of(clinic: Clinic, owner: asyncpg.Connection) -> Clinic:

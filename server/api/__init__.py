@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from server import health
 from server.api import described, dev, http, pages
+from server.api.pictures import Pictures
 from server.config import Settings
 from server.db import Database
 from server.operations import Dispatcher
@@ -23,6 +24,7 @@ def routes(
 ) -> list[BaseRoute]:
     """Every HTTP route of the product. `asyncapi` describes the WebSocket, which nobody here knows."""
     found = [
+        *Pictures(dispatcher, verifier).routes(),
         *http.routes(dispatcher, verifier, settings.max_request_kib * 1024),
         *health.routes(readiness or Readiness(database)),
         *pages.routes(settings),

@@ -36,7 +36,7 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         request_id = request.scope.get(REQUEST_ID) or random_token()
         try:
-            identity, _expires = await verifier.verify(_bearer(request))
+            identity, _expires = await verifier.verify(bearer(request))
             params = await _params(request, operation, max_body)
             result = await dispatcher.call(identity, operation.name, params, request_id, admitted=False)
         except WarmlineError as error:
@@ -49,7 +49,8 @@ def _endpoint(
     return endpoint
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The token of a request. Raises Unauthorized."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized(UNKNOWN)
@@ -59,11 +60,12 @@ def _bearer(request: Request) -> str:
 async def _params(request: Request, operation: Operation, max_body: int) -> dict[str, Any]:
     """Path, query and body as one set of parameters; the path wins, so that a body cannot say otherwise."""
     in_body = operation.method in ("POST", "PUT")
-    params = _object(await _body(request, max_body)) if in_body else dict(request.query_params)
+    params = _object(await body(request, max_body)) if in_body else dict(request.query_params)
     return params | request.path_params
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def body(request: Request, most: int) -> bytes:
+    """The body, at most so many bytes. Raises TooLarge; Invalid where it did not arrive."""
     too_large = TooLarge(f"The request is larger than {most // 1024} KiB.")
     if int(request.headers.get("content-length", 0)) > most:
         raise too_large

@@ -1,5 +1,6 @@
 """The directory of a channel: who is in it and who was, in the shape of the reader's audience (domain.md §1, names shown)."""
 
+import hashlib
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,13 +14,18 @@ from server.people.actors import Actor
 
 
 class MemberShape(BaseModel):
-    """Somebody in a channel, now or once. What is None for patients is for staff alone."""
+    """Somebody in a channel, now or once. What is None for patients is for staff alone.
+
+    `picture` is there if they show one: GET /api/channels/{channel}/members/{member}/picture/{picture} with size small or large.
+    It is another word in each channel, and for each picture.
+    """
 
     id: MembershipId
     kind: PersonKind
     name: str
     active: bool
     me: bool
+    picture: str | None = None
     real_name: str | None = None
     role: str | None = None
     person_id: PersonId | None = None
@@ -36,12 +42,15 @@ class Directory(BaseModel):
 
 _DIRECTORY = """
 select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at,
-       t.name as team_name, t.role, a.display_name, coalesce(a.preferred_name, a.legal_name) as real_name
+       t.name as team_name, t.role, coalesce(p.display_name, a.display_name) as display_name,
+       coalesce(a.preferred_name, a.legal_name) as real_name,
+       case coalesce(p.picture, 'default') when 'default' then a.picture_id when 'own' then p.picture_id end as picture_id
   from memberships m
   left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
   left join patients a on (a.organization_id, a.id) = (m.organization_id, m.person_id)
+  left join channel_profiles p on (p.organization_id, p.channel_id, p.person_id) = (m.organization_id, m.channel_id, a.id)
  where (m.organization_id, m.channel_id) = ($1, $2) and (m.left_offset is null or m.left_offset >= $3)
- order by m.joined_offset, m.person_kind, lower(coalesce(t.name, a.display_name, '')), m.id"""
+ order by m.joined_offset, m.person_kind, lower(coalesce(t.name, p.display_name, a.display_name, '')), m.id"""
 
 
 async def directory(tx: Transaction, actor: Actor, params: InChannel) -> Directory:
@@ -54,12 +63,18 @@ async def directory(tx: Transaction, actor: Actor, params: InChannel) -> Directo
     return Directory(members=[_member(row, actor) for row in rows], seen_offset=max(team, default=0))
 
 
+def picture_word(picture_id: str, member_id: str) -> str:
+    """What stands for a picture in one channel. Its id reaches nobody, so nobody can tell two channels' words as one's."""
+    return hashlib.sha256(f"{picture_id}/{member_id}".encode()).hexdigest()[:32]
+
+
 def _member(row: dict[str, Any], actor: Actor) -> MemberShape:
     """One member, in the shape of the actor's audience (domain.md §1, names shown)."""
     me = row["person_id"] == actor.person_id
     real = row["real_name"]
     shown = row["team_name"] or row["display_name"] or (real if me or actor.is_staff else "Group member")
-    shape = MemberShape(id=row["id"], kind=row["kind"], name=shown, active=row["active"], me=me)
+    picture = picture_word(row["picture_id"], row["id"]) if row["picture_id"] else None
+    shape = MemberShape(id=row["id"], kind=row["kind"], name=shown, active=row["active"], me=me, picture=picture)
     if not actor.is_staff:
         return shape
     return shape.model_copy(

@@ -9,6 +9,7 @@ from server import events
 from server.chat.append import append
 from server.chat.channels import mine, require
 from server.chat.models import Membership
+from server.chat.names import require_distinct
 from server.db import Transaction, explain
 from server.errors import Conflict, Invalid, NotFound
 from server.events import Event
@@ -68,6 +69,8 @@ async def add(tx: Transaction, actor: Actor, params: AddMember) -> Added:
     actor.require_staff()
     require("add_patient" if patient else "add", channel, actor)
     await require_active(tx, actor.organization_id, [params.person_id], "person_id")
+    if patient:
+        await require_distinct(tx, actor.organization_id, params.channel_id, [params.person_id])
     membership_id = MembershipId.new()
     facts = {"opens": [membership_id], "by": channel["member_id"]}
     event = await append(tx, actor.organization_id, params.channel_id, "joined", facts)

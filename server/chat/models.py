@@ -8,7 +8,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from server.db import reference
-from server.ids import ChannelId, KeyId, MembershipId, MessageId, OrganizationId, PatientId, PersonId, TeamMemberId, now
+from server.ids import (
+    ChannelId,
+    KeyId,
+    MembershipId,
+    MessageId,
+    OrganizationId,
+    PatientId,
+    PersonId,
+    PictureId,
+    TeamMemberId,
+    now,
+)
 
 _WHEN = DateTime(timezone=True)
 
@@ -68,6 +79,23 @@ class Membership(SQLModel, table=True):
             ),
         ),
     )
+
+
+class ChannelProfile(SQLModel, table=True):
+    """How a patient is shown in one channel, where that differs from their profile."""
+
+    __tablename__ = "channel_profiles"
+    __table_args__ = (
+        reference("organization_id channel_id", "channels", "organization_id id"),
+        reference("organization_id person_id", "patients", "organization_id id"),
+        reference("organization_id picture_id person_id", "pictures", "organization_id id person_id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    channel_id: ChannelId = Field(sa_type=Text, primary_key=True)
+    person_id: PatientId = Field(sa_type=Text, primary_key=True)
+    display_name: str | None = Field(sa_type=Text, default=None)
+    picture: str = Field(sa_type=Text, default="default")
+    picture_id: PictureId | None = Field(sa_type=Text, default=None)
 
 
 class Message(SQLModel, table=True):

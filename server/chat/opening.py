@@ -10,6 +10,7 @@ from server.chat import policy
 from server.chat.append import append
 from server.chat.memberships import join, require_active
 from server.chat.models import Channel
+from server.chat.names import require_distinct
 from server.db import Transaction
 from server.errors import Invalid, NotFound
 from server.events import Event
@@ -66,6 +67,8 @@ async def open_channel(tx: Transaction, actor: Actor, params: OpenChannel) -> Op
         organization_id=actor.organization_id, id=ChannelId.new(), kind=params.kind, name=params.name,
         patient_id=params.patient_id,
     )  # fmt: skip
+    if params.kind == "group":
+        await require_distinct(tx, actor.organization_id, channel.id, people)
     await begin(tx, channel, people, by=actor.person_id)
     return Opened(channel_id=channel.id, created=True)
 

@@ -17,7 +17,10 @@ class ReplyTo(TypedDict):
 
 
 class MessageItem(TypedDict):
-    """A message, whole, as it is now: keep it by `id`, and of two the one with the higher `revision`."""
+    """A message, whole, as it is now: keep it by `id`, and of two the one with the higher `revision`.
+
+    `changed_by` says who edited or deleted it; to staff, `person` says which team member, if not its author.
+    """
 
     type: Literal["message"]
     id: str
@@ -29,6 +32,8 @@ class MessageItem(TypedDict):
     reply_to: NotRequired[ReplyTo]
     edited: NotRequired[bool]
     deleted: NotRequired[bool]
+    changed_by: NotRequired[Literal["author", "team_member"]]
+    person: NotRequired[str]
     unreadable: NotRequired[bool]
 
 
@@ -61,6 +66,13 @@ class Seen(TypedDict):
     member: NotRequired[str]
 
 
+class NewProfile(TypedDict):
+    """A member has another name or picture here: read the directory again. Without an offset."""
+
+    type: Literal["profile"]
+    member: str
+
+
 class ChannelHint(TypedDict):
     """How a channel of mine stands, on my personal channel: a whole fact. `member` false: it is mine no more, and that is all."""
 
@@ -69,12 +81,12 @@ class ChannelHint(TypedDict):
     member: bool
     name: NotRequired[str | None]
     status: NotRequired[Literal["active", "archived"]]
-    writable: NotRequired[bool]
-    hidden: NotRequired[bool]
     unread: NotRequired[int]
     read_offset: NotRequired[int]
     top: NotRequired[int]
+    writable: NotRequired[bool]
+    hidden: NotRequired[bool]
 
 
 Item = MessageItem | SystemItem
-Pushed = MessageItem | SystemItem | Void | Seen | ChannelHint
+Pushed = MessageItem | SystemItem | Void | Seen | NewProfile | ChannelHint

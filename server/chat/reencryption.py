@@ -12,12 +12,15 @@ from server.chat import bodies
 from server.crypto import KeyRing
 from server.errors import Unavailable
 from server.events import Words
+from server.people import pictures
 
-TABLES = {"message_revisions": ("ciphertext", "reason")}
+TABLES = {"message_revisions": ("ciphertext", "reason"), "pictures": pictures.SIZES}
 """The tables and columns with records under data keys that are closed anew here. A test compares this with the schema."""
 
 BATCH = 500
 """Revisions looked at in one transaction."""
+_PICTURES = 20
+"""Pictures closed anew in one transaction."""
 
 _PAGE = """
 select r.organization_id, r.channel_id, r.message_id, r.revision, r.author_person_id as reviser_person_id,
@@ -37,16 +40,17 @@ update message_revisions r set key_id = n.key_id, ciphertext = n.ciphertext, rea
 
 @dataclass
 class Progress:
-    """How far it is: the last revision looked at, how many were closed anew, and which do not open."""
+    """How far it is: the last revision and picture looked at, how many were closed anew, and which do not open."""
 
     message_id: str = ""
     revision: int = 0
+    picture_id: str = ""
     changed: int = 0
     unopened: list[str] = field(default_factory=list)
 
 
 async def next_batch(connection: asyncpg.Connection, keys: KeyRing, progress: Progress, dry_run: bool = False) -> bool:
-    """Go on with the next BATCH revisions, in a transaction of their own; whether there may be more.
+    """Go on with the next BATCH revisions, then with pictures, in a transaction of their own; whether there may be more.
 
     Args:
         connection: of the login that owns the tables.
@@ -68,7 +72,16 @@ async def next_batch(connection: asyncpg.Connection, keys: KeyRing, progress: Pr
     progress.changed += len(changes)
     if rows:
         progress.message_id, progress.revision = rows[-1]["message_id"], rows[-1]["revision"]
-    return len(rows) == BATCH
+    return len(rows) == BATCH or await _next_pictures(connection, keys, progress, dry_run)
+
+
+async def _next_pictures(connection: asyncpg.Connection, keys: KeyRing, progress: Progress, dry_run: bool) -> bool:
+    async with connection.transaction():
+        done, unopened = await pictures.close_anew(connection, keys, progress.picture_id, _PICTURES, dry_run)
+    progress.changed += len(done) - len(unopened)
+    progress.unopened += unopened
+    progress.picture_id = done[-1] if done else progress.picture_id
+    return len(done) == _PICTURES
 
 
 async def _anew(keys: KeyRing, row: asyncpg.Record) -> tuple[str | int | bytes | None, ...]:

@@ -79,6 +79,8 @@ def _changed(words: Words, audience: str) -> dict[str, str]:
 
 def publication(event: Event, audience: str, keys: KeyRing) -> bytes:
     """An event as JSON for one audience ("staff" or "patient")."""
+    if event.kind == "profile":
+        return _encode({"type": "profile", "member": event.facts["by"]})
     if event.kind != "seen":
         return _encode(item(event, audience, keys))
     # Who has seen it is for staff; patients learn that the team has (domain.md §3).

@@ -6,7 +6,17 @@ from sqlalchemy import ARRAY, DateTime, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from server.db import reference
-from server.ids import ArchivingId, KeyId, OrganizationId, PatientGroupId, PatientId, PersonId, TeamMemberId, now
+from server.ids import (
+    ArchivingId,
+    KeyId,
+    OrganizationId,
+    PatientGroupId,
+    PatientId,
+    PersonId,
+    PictureId,
+    TeamMemberId,
+    now,
+)
 
 _WHEN = DateTime(timezone=True)
 
@@ -93,6 +103,23 @@ class TeamMember(SQLModel, table=True):
     extra_permissions: list[str] = Field(sa_type=ARRAY(Text), default_factory=list)
 
 
+class Picture(SQLModel, table=True):
+    """A picture that somebody shows of themselves, encrypted, in two sizes."""
+
+    __tablename__ = "pictures"
+    __table_args__ = (
+        reference("organization_id person_id", "people", "organization_id id"),
+        reference("organization_id key_id", "organization_keys", "organization_id id"),
+    )
+    organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
+    id: PictureId = Field(sa_type=Text, primary_key=True)
+    person_id: PersonId = Field(sa_type=Text)
+    key_id: KeyId = Field(sa_type=Text)
+    large: bytes = Field(sa_type=LargeBinary)
+    small: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=_WHEN, default_factory=now)
+
+
 class Patient(SQLModel, table=True):
     """A patient."""
 
@@ -101,6 +128,7 @@ class Patient(SQLModel, table=True):
         reference("organization_id id kind", "people", "organization_id id kind"),
         reference("organization_id allocation_clinician_id", "team_members", "organization_id id"),
         reference("organization_id patient_group_id", "patient_groups", "organization_id id"),
+        reference("organization_id picture_id id", "pictures", "organization_id id person_id"),
     )
     organization_id: OrganizationId = Field(sa_type=Text, primary_key=True)
     id: PatientId = Field(sa_type=Text, primary_key=True)
@@ -110,6 +138,7 @@ class Patient(SQLModel, table=True):
     display_name: str | None = Field(sa_type=Text, default=None)
     allocation_clinician_id: TeamMemberId = Field(sa_type=Text)
     patient_group_id: PatientGroupId = Field(sa_type=Text)
+    picture_id: PictureId | None = Field(sa_type=Text, default=None)
 
 
 class PatientGroupTeam(SQLModel, table=True):

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from server.people import naming
+
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.?[^@\s]*")
 
@@ -42,3 +44,14 @@ def _prose(value: str) -> str:
 
 Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
 """A text of a few lines, which may be empty."""
+
+
+def _display_name(value: str) -> str:
+    value = " ".join(unicodedata.normalize("NFC", value).split())
+    if fault := naming.wrong(value):
+        raise ValueError(fault)
+    return value
+
+
+DisplayName = Annotated[str, Field(max_length=200), AfterValidator(_display_name)]
+"""A name that a patient chooses to be shown by: see naming.wrong. Whose it must not look like is asked elsewhere."""
