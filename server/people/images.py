@@ -15,7 +15,7 @@ from server.errors import Invalid, TooMany
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Of the file that is given."""
-MAX_PIXELS: Final = 40_000_000
+MAX_PIXELS: Final = 24_000_000
 """Of the picture in it, by its header, before anything is decoded."""
 MAX_SECONDS: Final = 5.0
 LARGE, SMALL = 256, 64
