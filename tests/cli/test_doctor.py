@@ -1,8 +1,10 @@
 """`warmline doctor`: each thing that can be wrong is put wrong, for real, and doctor finds it and says what to do."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,6 +12,7 @@ import asyncpg
 import pytest
 import redis.asyncio as redis
 
+from server.bus import Bus
 from server.cli.checks import clock, disk, findings
 from server.cli.checks import keys as key_checks
 from server.dev.datafolder import DataFolder, write
@@ -233,9 +236,35 @@ async def test_a_data_key_near_the_bound_of_its_nonces_is_named(
     assert (level, f"warmline keys rotate {clinic.organization_id}" in says) == ("warning", True)
 
 
+@asynccontextmanager
+async def rung(url: str) -> AsyncIterator[list[bytes]]:
+    """The doorbell of two gateways with this login: what one of them hears of the other."""
+    one, other = Bus(url), Bus(url)
+    heard: list[bytes] = []
+    one.receiver = lambda _topic, payload: heard.append(payload)
+    one.listen("warmline:c:test")
+    for bus in (one, other):
+        await bus.start()
+    async with asyncio.timeout(10):
+        while not (one.connected and other.connected):
+            await asyncio.sleep(0.01)
+        other.publish("warmline:c:test", b"ding")
+        while not heard:
+            await asyncio.sleep(0.01)
+    yield heard
+    for bus in (one, other):
+        await bus.stop()
+
+
 async def test_a_redis_that_does_not_ring_is_found(doctor: Doctor, own_redis: Redis) -> None:
     url = own_redis.url()
     async with redis.Redis.from_url(url) as line:
+        rights = ("resetchannels", "&warmline:*", "-@all", "+@pubsub", "+@connection", "+info", "+time")
+        await line.execute_command("ACL", "SETUSER", "enough", "on", ">for-the-test", *rights)
+        enough = url.replace(f":{own_redis.password}@", "enough:for-the-test@")
+        assert wrong((await doctor(REDIS_URL=enough))[1]) == []
+        async with rung(enough) as heard:
+            assert heard == [b"ding"], "what doctor says is enough is enough for a gateway"
         await line.execute_command("ACL", "SETUSER", "deaf", "on", ">for-the-test", "+@all", "~*", "resetchannels")
         deaf = url.replace(f":{own_redis.password}@", "deaf:for-the-test@")
         _, found = await doctor(REDIS_URL=deaf)
