@@ -20,7 +20,7 @@ WEB = Path(__file__).resolve().parent.parent / "web"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'",
+    "require-trusted-types-for 'script'; trusted-types warmline-worker",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -36,6 +36,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     return [
         Route("/", _page("patient.html", headers)),
         Route("/portal", _page("portal.html", headers)),
+        Route("/worker.js", _page("static/worker.js", HEADERS)),  # from here it may serve every page
         Mount("/static", _guarded(StaticFiles(directory=WEB / "static"))),
     ]
 

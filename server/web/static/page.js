@@ -9,6 +9,7 @@ import { Chat } from "./chat.js";
 import { ConnectionLine } from "./connection_line.js";
 import { byId, drawLater, h, say } from "./dom.js";
 import { Fetching } from "./fetching.js";
+import { installWorker } from "./install.js";
 import { signIn } from "./signin.js";
 import { newStats } from "./subscription.js";
 import { Wire } from "./wire.js";
@@ -35,6 +36,7 @@ export async function startPage({ kind, audience, ready, draw }) {
       isReady = true;
       say(byId("clinic"), page.me.organization.name);
       ready(page);
+      installWorker();
     }
     drawSoon();
   };

@@ -14,7 +14,7 @@ export function lookOf(row, around) {
   if (row.kind === "system") return systemLine(row.item, around.nameOf) ?? "";
   if (row.kind === "pending") return [row.entry.state, row.entry.note, row.starts, around.closed].join("\n");
   const { item, own, starts, brief } = row;
-  const name = own ? "" : around.labelOf(item.author);
+  const name = around.labelOf(item.author);
   return [
     item.revision,
     item.unreadable,
@@ -62,6 +62,7 @@ function drawMessage(li, row, around) {
   li.dataset.messageId = item.id;
   li.dataset.offset = item.offset;
   if (own) li.dataset.state = "sent";
+  if (own) li.dataset.author = around.labelOf(item.author); // on the screen "You", on paper the name
   const seen = around.seenBy(row);
   const meta = brief && !seen && !item.edited ? "unseen" : "meta";
   fill(
