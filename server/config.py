@@ -127,7 +127,9 @@ class Settings(BaseSettings):
     """Sockets that have not said yet what they want, and WebSockets of whom nobody knows yet who they are, of each so many."""
     unauthenticated_per_address: int = Field(200, ge=1, validation_alias="WARMLINE_UNAUTHENTICATED_PER_ADDRESS")
     """The same WebSockets from one address (of IPv6, one /64). A clinic behind one address reconnects as one."""
-    trusted_proxies: str = Field("127.0.0.1", validation_alias="WARMLINE_TRUSTED_PROXIES")
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1", pattern="^[0-9a-fA-F.:/, ]*$", validation_alias="WARMLINE_TRUSTED_PROXIES"
+    )
     """Addresses or networks of the proxies whose X-Forwarded-For is believed, comma-separated. Without: all are one address."""
     max_sockets: int = Field(10_000, ge=10, validation_alias="WARMLINE_MAX_SOCKETS")
     """Sockets of one gateway, HTTP and WebSocket together, if the limit of open files allows; more are told 503."""

@@ -26,7 +26,7 @@ class Turnstile:
     def __init__(self, at_once: int, waiting: int, patience: float) -> None:
         self._at_once, self._waiting, self._patience = at_once, waiting, patience
         self._inside = 0
-        self._line: deque[tuple[asyncio.Future[None], Callable[[], bool]]] = deque()
+        self._line: deque[tuple[asyncio.Future[bool], Callable[[], bool]]] = deque()
 
     @property
     def free(self) -> bool:
@@ -55,17 +55,19 @@ class Turnstile:
             return
         if self.full:
             raise _limited("admissions", BUSY)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._line.append((turn, alive))
         try:
             async with asyncio.timeout(self._patience):
-                await turn
+                entered = await turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.result():
                 self._leave()  # it came in the same moment
             if isinstance(error, TimeoutError):
                 raise _limited("admissions", BUSY) from None
             raise
+        if not entered:
+            raise TooMany(BUSY)  # for nobody to hear: they have left
 
     def _leave(self) -> None:
         self._inside -= 1
@@ -75,9 +77,9 @@ class Turnstile:
                 continue
             if alive():
                 self._inside += 1
-                turn.set_result(None)
+                turn.set_result(True)
             else:
-                turn.cancel()
+                turn.set_result(False)
 
 
 class Knock:

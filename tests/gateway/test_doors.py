@@ -56,11 +56,13 @@ async def test_whoever_left_makes_room_and_is_not_let_in() -> None:
         left = asyncio.create_task(inside(turnstile, entered, 8, alive))
         await asyncio.sleep(0)
     await there
-    await asyncio.gather(left, return_exceptions=True)
+    ended = await asyncio.gather(left, return_exceptions=True)
+    assert [type(error) for error in ended] == [TooMany]
     assert entered == [7]
     for task in gone:
         task.cancel()
     await asyncio.gather(*gone, return_exceptions=True)
+    assert turnstile.free
 
 
 async def test_a_turn_that_comes_as_one_gives_up_goes_to_the_next() -> None:
@@ -130,6 +132,16 @@ async def test_those_nobody_knows_are_few_and_who_is_known_makes_room() -> None:
         assert (doors._strangers.total, len(doors._strangers)) == (0, 0)
 
 
+@pytest.mark.catalogue("S25")
+async def test_behind_a_proxy_each_address_counts_for_itself() -> None:
+    async with serving(World(), replace(QUICK, unauthenticated_per_address=1)) as site:
+        async with connect(site.address, additional_headers={"X-Forwarded-For": "192.0.2.1"}):
+            async with connect(site.address, additional_headers={"X-Forwarded-For": "192.0.2.2"}):
+                with pytest.raises(InvalidStatus):
+                    async with connect(site.address, additional_headers={"X-Forwarded-For": "192.0.2.1"}):
+                        pass
+
+
 async def test_a_mass_of_connects_waits_in_a_short_line_and_those_connected_are_served() -> None:
     """The database is slow: four are looked up at a time, a few wait, the rest is told 503 or 111, and all get in at last."""
     world, most, now = World(), 0, 0
@@ -175,7 +187,7 @@ async def test_a_mass_of_connects_waits_in_a_short_line_and_those_connected_are_
         assert answered > 5
 
 
-async def test_who_leaves_the_line_costs_nothing() -> None:
+async def test_who_leaves_the_line_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Reading goes on while somebody waits, so their end is noticed before their turn."""
     world = World()
     hold = asyncio.Event()
@@ -200,3 +212,4 @@ async def test_who_leaves_the_line_costs_nothing() -> None:
             assert "connect" in await last.reply(1)
         assert "connect" in await first.reply(1)
         assert world.calls["connect"] == 2, "nobody was looked up who had gone"
+    assert not caplog.records
