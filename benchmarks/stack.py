@@ -62,6 +62,11 @@ class Stack:
             # A few people send as much as a thousand would: they pass the limits, at a rate that holds nobody up.
             sends_per_second=1_000_000,
             sends_burst=1_000_000,
+            commands_per_second=1_000_000,
+            # They come all at once and from one address, and give up when they are refused.
+            connects_waiting=1_000_000,
+            unauthenticated=1_000_000,
+            unauthenticated_per_address=1_000_000,
         )
 
     @contextlib.asynccontextmanager
