@@ -90,6 +90,7 @@ async def export(
         previous=previous or NOTHING,
         mark=now["mark"],
         as_of=now["now"],
+        complete=until is None,
     )
     sealed = waiting = 0
     async for row in connection.cursor(_SEALS, organization_id, first, last, prefetch=_PORTION):

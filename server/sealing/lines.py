@@ -23,6 +23,7 @@ class Log(msgspec.Struct, tag="log", tag_field="kind"):
     previous: str
     mark: int
     as_of: str
+    complete: bool
 
 
 class Sealed(msgspec.Struct, tag="sealed", tag_field="kind"):
@@ -103,7 +104,7 @@ class Reader:
             raise NotAnExport(f"Line {self._number} stands where it cannot: an export is one log, from `log` to `end`.")
         if isinstance(item, Log):
             self._log = item
-            self._verification.open(item.organization_id, item.first, item.previous, item.mark)
+            self._verification.open(item.organization_id, item.first, item.previous, item.mark, complete=item.complete)
         elif isinstance(item, End):
             self._end(item)
         else:

@@ -68,8 +68,14 @@ class Verification:
         self._suspects: list[_Suspect] = []
         self._oldest = ""
 
-    def open(self, organization_id: str, first: int, previous: str, mark: int) -> None:
-        """Begin before the seal `first`. `mark`: the entry id up to which the sealer says that everything is sealed."""
+    def open(self, organization_id: str, first: int, previous: str, mark: int, *, complete: bool = True) -> None:
+        """Begin before the seal `first`.
+
+        Args:
+            mark: the entry id up to which the sealer says that everything is sealed.
+            complete: this goes to the log's end; else it is a span that was asked for, and says nothing of what came later.
+        """
+        self._complete = complete
         self._organization_id, self._first, self._previous, self._mark = organization_id, first, previous, mark
         self.last = first - 1
         for head in self._kept:
@@ -200,6 +206,8 @@ class Verification:
         self._find(first, "written anew", text)
 
     def _leftover(self, head: Head) -> None:
+        if head.sequence > self.last + self._shift and not self._complete:
+            return self.notes.append(f"The head at #{head.sequence} lies beyond this span and was not compared.")
         if head.sequence > self.last + self._shift:
             text = (
                 f"The log ends with #{self.last}, but at {head.signed_at} it had come to #{head.sequence}: "

@@ -251,6 +251,18 @@ def test_a_span_is_verified_from_where_it_begins() -> None:
 
 
 @pytest.mark.catalogue("S28")
+def test_a_span_that_ends_early_says_nothing_of_later_heads() -> None:
+    made = chain(10)
+    one = Verification(KEYS, [head(made, 9)], trusted=True)
+    one.open(ORGANIZATION, 1, NOTHING, 0, complete=False)
+    for seal, behind in made[:6]:
+        one.sealed(seal, behind)
+    one.close(at(20), 6, 0)
+    assert one.findings == []
+    assert one.notes[0] == "The head at #9 lies beyond this span and was not compared."
+
+
+@pytest.mark.catalogue("S28")
 def test_a_head_is_believed_only_if_it_was_signed_by_a_key_one_trusts() -> None:
     made, stranger = chain(4), Ed25519PrivateKey.generate()
     forged = replace(head(made, 4), sequence=3)
