@@ -73,7 +73,7 @@ class Stack:
     async def gateway(self, settings: Settings) -> AsyncIterator[Child]:
         """One gateway process as `python -m server serve` starts it, until the block ends."""
         log = self.folder / f"gateway-{settings.port}.log"
-        child = Child("gateway", [sys.executable, "-m", "server", "serve"], _environment(settings), ROOT, log)
+        child = Child("gateway", [sys.executable, "-m", "server", "serve"], environment(settings), ROOT, log)
         child.start()
         try:
             pin(child.pid, self.plan.server)
@@ -110,7 +110,7 @@ def _room() -> Path:
     return folder
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, str]:
     """Our environment, with the settings under the names that the process reads."""
     given = {
         str(field.validation_alias): ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

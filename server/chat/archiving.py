@@ -65,8 +65,13 @@ class ArchivingPreview(BaseModel):
 
 async def preview(tx: Transaction, actor: Actor, params: PreviewArchiving) -> ArchivingPreview:
     """What archiving a team member would change. Raises as `archive`, but for what would leave a channel unstaffed."""
-    await archivings.require_archivable(tx, actor.organization_id, params.team_member_id, params.successor_id)
-    plan = await _plan(tx, actor.organization_id, params.team_member_id, params.successor_id)
+    return await foresee(tx, actor.organization_id, params)
+
+
+async def foresee(tx: Transaction, organization_id: OrganizationId, params: PreviewArchiving) -> ArchivingPreview:
+    """The same, for whoever may."""
+    await archivings.require_archivable(tx, organization_id, params.team_member_id, params.successor_id)
+    plan = await _plan(tx, organization_id, params.team_member_id, params.successor_id)
     handovers: dict[str, list[TeamMemberId]] = {}
     for join in plan.joins:
         handovers.setdefault(join.channel, []).append(TeamMemberId(join.person))

@@ -1,13 +1,14 @@
 """What commands work within: the settings, and the database that these name."""
 
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.errors import Misconfigured
 
 if TYPE_CHECKING:
     from server.config import Settings
+    from server.db import Transaction
 
 Result = TypeVar("Result")
 
@@ -49,3 +50,25 @@ def with_database(work: Coroutine[Any, Any, Result]) -> Result:
 
     with explained():
         return asyncio.run(work)
+
+
+def in_transaction(work: "Callable[[Transaction], Awaitable[Result]]") -> Result:
+    """Do something in one transaction, announced like any other. Raises Misconfigured, and what it raises."""
+
+    async def run() -> Result:
+        from server.bus import Bus
+        from server.crypto import MasterKey
+        from server.db import Database
+
+        bus = Bus(settings().redis_url)
+        database = Database(database_url(), MasterKey.of(settings()), bus.publish)
+        await database.start()
+        await bus.start()
+        try:
+            async with database.transaction() as tx:
+                return await work(tx)
+        finally:
+            await bus.stop()
+            await database.stop()
+
+    return with_database(run())

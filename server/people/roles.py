@@ -112,6 +112,8 @@ def require_grantable(actor: Actor, permissions: set[str]) -> None:
 
 async def require_somebody_manages(tx: Transaction, organization_id: OrganizationId) -> None:
     """Refuse a change after which nobody active could manage the team, and so undo it. Raises Conflict."""
+    # One at a time, or two changes could each count on the other's manager.
+    await tx.rows("select id from organizations where id = $1 for no key update", organization_id)
     rows = await tx.rows(
         """select t.id from team_members t join people p on (p.organization_id, p.id) = (t.organization_id, t.id)
              join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
