@@ -149,3 +149,30 @@ async def test_asking_to_join_is_for_the_team_alone(clinic: Clinic) -> None:
     await clinic.call(nurse, "channel.archive", channel_id=channel)
     with pytest.raises(Conflict, match="archived"):
         await ask(await clinic.team_member())
+
+
+async def test_where_one_cannot_write_it_says_why_and_how_to_reach_the_team(clinic: Clinic) -> None:
+    patient = await clinic.patient()
+    channel = await clinic.care_team(patient)
+
+    async def told(person: str) -> dict[str, Any]:
+        return dict(await clinic.call(person, "channel.contact", channel_id=channel))
+
+    nothing = {"closed": None, "why": None, "contact_text": "", "crisis_services": ""}
+    assert await told(patient) == await told(clinic.clinician) == nothing
+    await clinic.call(clinic.clinician, "organization.update", contact_text="Call the desk")
+    [group] = (await clinic.call(clinic.clinician, "patient_group.list"))["patient_groups"]
+    await clinic.call(
+        clinic.clinician, "patient_group.update", patient_group_id=group["id"], crisis_services="Crisis line"
+    )
+    await clinic.call(clinic.clinician, "channel.archive", channel_id=channel)
+    for person in (patient, clinic.clinician):
+        shown = await told(person)
+        assert (shown["closed"], shown["contact_text"], shown["crisis_services"]) == (
+            "channel_archived", "Call the desk", "Crisis line",
+        )  # fmt: skip
+        assert "closed" in shown["why"]
+    await clinic.archive(patient)
+    assert (await told(patient))["closed"] == "person_archived"
+    with pytest.raises(NotFound):
+        await told(await clinic.team_member())
