@@ -1,7 +1,7 @@
 """The directory of a channel: who is in it and who was, in the shape of the reader's audience (domain.md §1, names shown)."""
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -29,6 +29,7 @@ class MemberShape(BaseModel):
     real_name: str | None = None
     role: str | None = None
     person_id: PersonId | None = None
+    source: Literal["rule", "manual", "fallback", "roster"] | None = None
     read_offset: int | None = None
     joined_at: str | None = None
 
@@ -41,7 +42,7 @@ class Directory(BaseModel):
 
 
 _DIRECTORY = """
-select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at,
+select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at, m.source,
        t.name as team_name, t.role, coalesce(p.display_name, a.display_name) as display_name,
        coalesce(a.preferred_name, a.legal_name) as real_name,
        case coalesce(p.picture, 'default') when 'default' then a.picture_id when 'own' then p.picture_id end as picture_id
@@ -82,6 +83,7 @@ def _member(row: dict[str, Any], actor: Actor) -> MemberShape:
             "real_name": real,
             "role": row["role"],
             "person_id": row["person_id"],
+            "source": row["source"],
             "read_offset": row["read_offset"],
             "joined_at": when(row["joined_at"]),
         }

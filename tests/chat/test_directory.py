@@ -6,7 +6,7 @@ from server import locks
 from server.chat.append import append
 from tests.support.cast import Clinic
 
-FOR_STAFF_ALONE = ("real_name", "role", "person_id", "read_offset")
+FOR_STAFF_ALONE = ("real_name", "role", "person_id", "read_offset", "source")
 
 
 async def directory(clinic: Clinic, person: str, channel: str) -> dict[str, dict[str, Any]]:
@@ -25,6 +25,7 @@ async def test_staff_see_the_real_name_beside_the_display_name(clinic: Clinic) -
     assert (members["Bluebird"]["real_name"], members["Bluebird"]["person_id"]) == ("Patient B", displayed)
     [shown] = [member for member in members.values() if member["person_id"] == plain]
     assert shown["name"] == shown["real_name"]
+    assert members["Clinician"]["source"] == "manual"
     assert (members["Clinician"]["role"], members["Clinician"]["me"], members["Clinician"]["real_name"]) == (
         "ADMIN",
         True,
