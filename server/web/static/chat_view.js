@@ -46,7 +46,8 @@ export class ChatView {
   /** The button that leads up to the first new message, where that is out of sight and not loaded or not met yet. */
   drawWayUp(count) {
     byId("first-new").hidden = !count;
-    if (count) say(byId("first-new"), count > 99 ? "Go to the first of many new messages" : `Go to the first of ${plural(count, "new message")}`);
+    const many = count > 99 || count < 2;
+    if (count) say(byId("first-new"), many ? "Go to the first new message" : `Go to the first of ${count} new messages`);
   }
 
   #drawLog(facts, newAfter) {
