@@ -1,6 +1,8 @@
 """Reading: history that loads upward without a jump, long conversations, read marks, badges, and who has seen what."""
 
 import asyncio
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from playwright.async_api import Page, expect
 
@@ -190,3 +192,17 @@ async def test_what_has_no_words_says_why_and_an_edit_shows(open_page: OpenPage,
         ["one, corrected", "This message was deleted.", "This message is damaged and cannot be shown."]
     )
     await expect(page.locator("#messages .meta").first).to_contain_text("edited")
+
+
+async def test_days_are_the_readers_own(open_page: OpenPage, clinic: Clinic) -> None:
+    """25 hours lie between these two zones: what was written at one moment stands under two dates."""
+    await clinic.say("care", "demo-clinician", "Good morning")
+    [message] = await clinic.messages("care")
+    found = set()
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        page = await open_page(PATIENT, timezone_id=zone)
+        day = page.locator("section:has([data-message-id]) > .day")
+        date = datetime.fromisoformat(message["at"]).astimezone(ZoneInfo(zone)).date()
+        await expect(day).to_have_id(f"day-{date.isoformat()}")
+        found.add(await page.locator("[data-message-id] time").text_content())
+    assert len(found) == 2
