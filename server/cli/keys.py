@@ -4,19 +4,15 @@ import argparse
 import base64
 import json
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from server.cli import within
 from server.cli.commands import Commands
-from server.errors import Conflict, Invalid, WarmlineError
+from server.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
-    from server.crypto import MasterKey
     from server.db import Transaction
-
-Result = TypeVar("Result")
 
 _READS = f"{within.SETTINGS}. {within.BESIDE_DEV}"
 _OWNER = f"{within.SETTINGS}; DATABASE_URL of the login that owns the tables. {within.BESIDE_DEV}"
@@ -87,13 +83,16 @@ def show(chosen: argparse.Namespace) -> None:
 
 def rotate(chosen: argparse.Namespace) -> None:
     """Rotate data keys."""
+    from server.crypto import MasterKey
     from server.ids import OrganizationId
     from server.people import keys
 
     if bool(chosen.organization) == chosen.all:
         raise Invalid("Name the organisations, or say --all.")
 
-    async def run(tx: "Transaction", master: "MasterKey") -> list[str]:
+    master = MasterKey.of(within.settings())
+
+    async def run(tx: "Transaction") -> list[str]:
         known = {row["organization_id"]: row["id"] for row in await keys.stored(tx) if row["retired_at"] is None}
         said = []
         for organization_id in sorted(known) if chosen.all else chosen.organization:
@@ -105,14 +104,16 @@ def rotate(chosen: argparse.Namespace) -> None:
             )
         return said
 
-    print("\n".join(_in_one_transaction(run, chosen.dry_run)))
+    print("\n".join(within.in_transaction(run, chosen.dry_run)))
 
 
 def rewrap(chosen: argparse.Namespace) -> None:
     """Wrap all data keys by the first master key."""
+    from server.crypto import MasterKey
     from server.people import keys
 
-    done = _in_one_transaction(lambda tx, master: keys.rewrap(tx, master, chosen.dry_run), chosen.dry_run)
+    master = MasterKey.of(within.settings())
+    done = within.in_transaction(lambda tx: keys.rewrap(tx, master, chosen.dry_run), chosen.dry_run)
     would = "Would wrap" if chosen.dry_run else "Wrapped"
     for organization_id, key_id in done:
         print(f"{would} {key_id} of {organization_id} by the first master key.")
@@ -143,31 +144,3 @@ def drop(chosen: argparse.Namespace) -> None:
         print(f"{would} {key_id} of {organization_id}: no record needs it.")
     for organization_id, key_id, why in kept:
         print(f"Kept {key_id} of {organization_id}: {why}.")
-
-
-def _in_one_transaction(work: "Callable[[Transaction, MasterKey], Awaitable[Result]]", dry_run: bool) -> Result:
-    """Run it with the application's rights; a dry run is rolled back, whatever it did."""
-    from server.crypto import MasterKey
-    from server.db import Database
-
-    class Dry(WarmlineError):
-        pass
-
-    async def run() -> Result:
-        url, settings = within.database_url(), within.settings()
-        master = MasterKey.read(*settings.master_key_files)
-        database = Database(url, master, lambda _topic, _payload: None)
-        await database.start()
-        found: list[Result] = []
-        try:
-            async with database.transaction() as tx:
-                found.append(await work(tx, master))
-                if dry_run:
-                    raise Dry("rolled back")
-        except Dry:
-            pass
-        finally:
-            await database.stop()
-        return found[0]
-
-    return within.with_database(run())

@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from server.errors import Misconfigured
+from server.errors import Misconfigured, WarmlineError
 
 if TYPE_CHECKING:
     from server.config import Settings
@@ -52,8 +52,15 @@ def with_database(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
 
 
-def in_transaction(work: "Callable[[Transaction], Awaitable[Result]]") -> Result:
-    """Do something in one transaction, announced like any other. Raises Misconfigured, and what it raises."""
+def in_transaction(work: "Callable[[Transaction], Awaitable[Result]]", dry_run: bool = False) -> Result:
+    """Do something in one transaction, announced like any other; a dry run is rolled back, whatever it did.
+
+    Raises:
+        Misconfigured: the settings or the database do not allow it; and whatever the work raises.
+    """
+
+    class Dry(WarmlineError):
+        pass
 
     async def run() -> Result:
         from server.bus import Bus
@@ -62,13 +69,19 @@ def in_transaction(work: "Callable[[Transaction], Awaitable[Result]]") -> Result
 
         bus = Bus(settings().redis_url)
         database = Database(database_url(), MasterKey.of(settings()), bus.publish)
+        found: list[Result] = []
         await database.start()
         await bus.start()
         try:
             async with database.transaction() as tx:
-                return await work(tx)
+                found.append(await work(tx))
+                if dry_run:
+                    raise Dry("rolled back")
+        except Dry:
+            pass
         finally:
             await bus.stop()
             await database.stop()
+        return found[0]
 
     return with_database(run())

@@ -1,10 +1,19 @@
 """Making an organisation: its roles, its first data key, its default patient group."""
 
+from pydantic import BaseModel
+
 from server.crypto import MasterKey
 from server.db import Transaction
 from server.ids import OrganizationId, PatientGroupId
 from server.people.models import Organization, OrganizationKey, PatientGroup, Role
 from server.people.permissions import ROLES
+from server.people.wording import Name
+
+
+class Found(BaseModel):
+    """An organisation to be founded."""
+
+    name: Name
 
 
 async def create(tx: Transaction, master: MasterKey, name: str) -> OrganizationId:
