@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.db import Transaction
 from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.ids import PatientId, TeamMemberId
 from tests.support.cast import Clinic
@@ -169,3 +170,29 @@ async def test_a_service_team_is_activated_beside_the_care_team(clinic: Clinic) 
 async def test_nobody_new_is_a_team_member_by_a_made_up_id(clinic: Clinic) -> None:
     with pytest.raises(Invalid, match="no such person"):
         await opened(clinic, clinic.clinician, "direct", TeamMemberId.new())
+
+
+async def test_the_list_takes_as_many_statements_for_five_kinds_as_for_none(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    rows = Transaction.rows
+
+    async def counted(self: Transaction, sql: str, /, *args: Any) -> list[dict[str, Any]]:
+        statements.append(sql)
+        return await rows(self, sql, *args)
+
+    monkeypatch.setattr(Transaction, "rows", counted)
+    person, patient = await clinic.team_member("ADMIN"), await clinic.patient()
+    taken = []
+    for _ in range(2):
+        statements.clear()
+        found = (await clinic.call(person, "channel.list"))["channels"]
+        taken.append(len(statements))
+        for kind in ("care_team", "service_team"):
+            await clinic.call(person, "channel.activate", patient_id=patient, kind=kind)
+        await opened(clinic, person, "staff", patient_id=patient, name="About")
+        await opened(clinic, person, "group", patient, name="Group")
+        await opened(clinic, person, "direct", clinic.clinician)
+    assert {one["kind"] for one in found} == {"care_team", "service_team", "staff", "group", "direct"}
+    assert taken[0] == taken[1]

@@ -1,4 +1,4 @@
-"""Editing and deleting: who may, what everybody sees of it, what is kept, and that a page which hears of it needs no reload."""
+"""Editing and deleting: who may, what everybody sees of it, what is kept, and of two changes at once."""
 
 import asyncio
 import json
@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from server.app.log import ChatLog, key
 from server.app.policy import ChatPolicy
 from server.errors import Conflict, Forbidden, Invalid, NotFound, WarmlineError
 from server.gateway.ports import Grant
-from server.gateway.recovery import View, view
 from server.ids import MessageId
 from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
@@ -193,61 +191,6 @@ async def test_what_is_deleted_is_not_unread(room: Room) -> None:
     assert await unread(room.doctor) == before == 2
     await delete(clinic, room.patient, room.channel, room.message, 2)
     assert await unread(room.doctor) == 1
-
-
-class Page:
-    """What an open page holds of a channel: what it read when it opened, and what it heard since."""
-
-    def __init__(self, clinic: Clinic, policy: ChatPolicy, log: ChatLog, person: str, channel: str) -> None:
-        self.clinic, self.policy, self.log, self.person, self.channel = clinic, policy, log, person, channel
-        self.items: dict[str, dict[str, Any]] = {}
-        self.position = 0
-
-    async def fresh(self) -> dict[str, dict[str, Any]]:
-        page = await self.clinic.call(self.person, "message.history", channel_id=self.channel, limit=100)
-        self.position = page["offset"]
-        return {item.get("id") or str(item["offset"]): item for item in page["items"]}
-
-    async def catch_up(self) -> None:
-        """Take every event since, as the gateway would show it to this person: replaced by id, if the revision is newer."""
-        [grant] = await self.policy.subscribe(self.clinic.identity(self.person), [self.channel])
-        assert isinstance(grant, Grant)
-        [rows] = await self.log.since([(key(self.clinic.organization_id, self.channel), self.position, 1000)])
-        for row in rows:
-            self.position = row.offset
-            if view(row, grant) is View.SEE:  # type: ignore[arg-type]
-                item = json.loads(self.log.publication(row, grant.audience))
-                known = self.items.get(item.get("id", ""))
-                if known is None or item["revision"] > known["revision"]:
-                    self.items[item.get("id") or str(item["offset"])] = item
-
-
-async def test_what_was_read_and_what_was_heard_is_what_a_fresh_page_reads(room: Room, issuer: Issuer) -> None:
-    clinic, channel = room.clinic, room.channel
-    verifier = KeyedVerifier.read(issuer.settings("postgresql://nowhere"))
-    policy, log = (
-        ChatPolicy(clinic.database, Dispatcher(clinic.database, clinic.batcher), verifier),
-        ChatLog(clinic.database),
-    )
-    await log.lately()
-    late = await clinic.patient()
-    await clinic.add(channel, late)
-    pages = [Page(clinic, policy, log, person, channel) for person in (room.patient, room.doctor, late)]
-    for page in pages:
-        page.items = await page.fresh()
-    sent = [await clinic.send(room.patient, channel, f"Text {number}") for number in range(4)]
-    ids = [one["message_id"] for one in sent]
-    await edit(clinic, room.patient, channel, room.message, "An old one")
-    await edit(clinic, room.manager, channel, ids[0], "By staff", reason="Why")
-    await edit(clinic, room.patient, channel, ids[0], "By its author", 2)
-    await delete(clinic, room.patient, channel, ids[1])
-    await delete(clinic, room.manager, channel, ids[2], reason="Why")
-    await clinic.call(room.manager, "channel.rename", channel_id=channel, name="Renamed")
-    for page in pages:
-        await page.catch_up()
-        assert page.items == await page.fresh()
-    assert room.message not in pages[2].items
-    assert [pages[0].items[id].get("text") for id in ids] == ["By its author", None, None, "Text 3"]
 
 
 async def test_of_two_changes_at_once_one_wins_whole(room: Room) -> None:
