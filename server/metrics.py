@@ -177,6 +177,12 @@ SWEPT = Gauge(
     ["sweep"],
     registry=REGISTRY,
 )
+JOBS = Counter(
+    "warmline_jobs",
+    "Starts of jobs, by name and by what came of them: done, again (it failed and comes again), dead (given up).",
+    ["job", "outcome"],
+    registry=REGISTRY,
+)
 INTEGRITY_FAULTS = Counter(
     "warmline_integrity_faults",
     "Broken promises that the integrity sweep found, by kind; the log has the ids. Any at all: call those who run the "

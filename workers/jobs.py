@@ -13,7 +13,7 @@ from uuid import uuid4
 import asyncpg
 from pgqueuer.domain.models import Job
 
-from server import jobs
+from server import jobs, metrics
 from server.db import Database
 from server.errors import WarmlineError
 from workers.handlers import Handler
@@ -110,15 +110,18 @@ class Worker:
             if await jobs.hold(tx, job, self._id):
                 await self._handlers[job.entrypoint](tx, jobs.arguments(job))
                 await jobs.finish(tx, job)
+        metrics.JOBS.labels(job.entrypoint, "done").inc()
 
     async def _park(self, job: Job) -> None:
         async with self._database.transaction() as tx:
             if await jobs.hold(tx, job, self._id):
                 await jobs.park(tx, job)
                 log.error("job %s %s is dead: see `warmline jobs dead`", job.id, job.entrypoint)
+                metrics.JOBS.labels(job.entrypoint, "dead").inc()
 
     async def _put_back(self, job: Job, starts: int) -> None:
         """If even that fails, the job is claimed again as one whose worker is gone."""
+        metrics.JOBS.labels(job.entrypoint, "again").inc()
         wait = timedelta(seconds=min(_FIRST_WAIT * 2 ** max(0, starts - 1), _LONGEST_WAIT))
         with contextlib.suppress(WarmlineError):
             async with self._database.transaction() as tx:

@@ -37,7 +37,7 @@ async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientS
     await lock(tx, organization_id, people=[patient_id], channels=[row["id"] for row in before])
     await _require(tx, organization_id, patient_id, "active", "This patient is archived already.")
     channels = await tx.rows(_CHANNELS, organization_id, patient_id, actor.person_id)
-    if {row["id"] for row in channels} > {row["id"] for row in before}:
+    if not {row["id"] for row in channels} <= {row["id"] for row in before}:
         raise TooMany("Somebody is changing this patient's channels just now. Try again.")
     closing = [row for row in channels if row["kind"] in _OWN and row["status"] == "active"]
     await _set_status(tx, organization_id, "patient", patient_id, "archived")
