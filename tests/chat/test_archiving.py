@@ -1,6 +1,7 @@
 """Archiving a team member: signed out at once, handed over whole or refused, with what they had not read unread."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from server.ids import TeamMemberId
 from tests.chat.test_staffed import UNSTAFFED
 from tests.support.cast import Clinic
 from tests.support.working import do_jobs
+from workers.handlers import HANDLERS
 
 
 async def ask(clinic: Clinic, person: str, **more: Any) -> dict[str, Any]:
@@ -298,3 +300,45 @@ async def test_racing_with_leaving_adding_and_reassigning_never_leaves_a_patient
         assert ended[0] is None
         assert (await outcome(clinic, asked["id"]))["status"] in ("done", "refused")
         assert await clinic.sql(UNSTAFFED) == []
+
+
+async def test_when_the_chain_has_run_dry_meanwhile_it_is_refused_with_the_channels(clinic: Clinic) -> None:
+    patient, leaver = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, leaver)
+    asked = await ask(clinic, leaver)
+    await clinic.archive(clinic.clinician)
+    await do_jobs(clinic.database)
+    await clinic.sql("update people set status = 'active' where id = $1", clinic.clinician)
+    refused = await outcome(clinic, asked["id"])
+    assert (refused["status"], channel in refused["why"]) == ("refused", True)
+    assert set(await team(clinic, channel)) == {leaver}
+
+
+async def test_a_job_that_comes_twice_does_nothing_the_second_time(clinic: Clinic) -> None:
+    patient, leaver = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, leaver)
+    asked = await archived(clinic, leaver)
+    async with clinic.database.transaction() as tx:
+        args = {"organization_id": clinic.organization_id, "archiving_id": asked["id"]}
+        await HANDLERS["team_member.archive"](tx, args)
+    assert await log(clinic, channel) == ["opened", "joined", "left"]
+
+
+async def test_all_of_the_link_take_over_with_the_same_mark(clinic: Clinic) -> None:
+    patient, leaver, one, two = await clinic.patient(), *[await clinic.team_member() for _ in range(3)]
+    await clinic.call(clinic.clinician, "patient.update", patient_id=patient, allocation_clinician_id=leaver)
+    await nominate(clinic, "service_team", one, two)
+    channel = await clinic.channel("service_team", patient, leaver, patient=patient)
+    await clinic.send(patient, channel, "Not read")
+    assert (await archived(clinic, leaver))["status"] == "done"
+    found = await team(clinic, channel)
+    assert {person: (row["read_offset"], row["visible_from"]) for person, row in found.items()} == {
+        one: (1, 2),
+        two: (1, 2),
+    }
+    [event] = await clinic.sql("select facts from events where channel_id = $1 and kind = 'joined'", channel)
+    facts = json.loads(event["facts"])
+    assert sorted(facts["opens"]) == sorted(row["id"] for row in found.values())
+    for person in (one, two):
+        [mine] = (await clinic.call(person, "channel.list"))["channels"]
+        assert mine["unread"] == 1
