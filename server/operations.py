@@ -93,6 +93,7 @@ OPERATIONS: Final = (
     Operation("me", "GET", "/api/me", Nothing, team.Me, SIGNED_IN, OWN, team.me),
 
     Operation("sign_out", "POST", "/api/me/sign-out", Nothing, signing_out.SignedOut, SIGNED_IN, "person.sign_out", signing_out.myself),
+    Operation("me.active", "POST", "/api/me/active", Nothing, signing_out.Active, SIGNED_IN, OWN, signing_out.active),
     Operation("person.sign_out", "POST", "/api/people/{person_id}/sign-out", signing_out.OfPerson, signing_out.SignedOut, STAFF, "person.sign_out", signing_out.somebody),
 
     Operation("audit.list", "GET", "/api/audit", access_log.ListAudit, access_log.AuditEntries, "audit.read", "audit.list", access_log.list_all),

@@ -45,7 +45,7 @@ class Application:
         self.provider = None if settings.token_keys_file else Provider(settings)
         self.verifier = self._verifier()
         self.log = ChatLog(self.database)
-        policy = ChatPolicy(self.database, self.dispatcher, self.verifier)
+        policy = ChatPolicy(self.database, self.dispatcher, self.verifier, settings.sign_in_idle_minutes)
         self.gateway = Gateway(policy, self.log, self.bus, gateway_settings(settings))
         self.readiness = Readiness(self.database, lambda: self.bus.connected)
         self._readings = Readings(self)

@@ -16,7 +16,7 @@ from server.db import Database
 from server.errors import Failed, NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.ids import random_token
-from server.operations import Dispatcher
+from server.operations import OPERATIONS, Dispatcher
 from server.people import actors, signing_out
 from server.people.actors import Identity
 from server.people.tokens import Verifier
@@ -42,10 +42,18 @@ _CHANNEL = re.compile("ch_[0-9a-z]{20}")
 """What could name a channel; anything else names nothing, and is not worth an entry in the access log."""
 
 
+PASSIVE = frozenset(operation.name for operation in OPERATIONS if operation.method == "GET") | {
+    "channel.read",
+    "channel.viewing",
+}
+"""What a page calls by itself as well, with nobody in front of it: no sign of life. Pages report those by `me.active`."""
+
+
 class ChatPolicy:
     """See server.gateway.ports.Policy."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, verifier: Verifier) -> None:
+    def __init__(self, database: Database, dispatcher: Dispatcher, verifier: Verifier, idle_minutes: int = 0) -> None:
+        self._idle = idle_minutes * 60
         self._database = database
         self._dispatcher = dispatcher
         self._verifier = verifier
@@ -60,7 +68,8 @@ class ChatPolicy:
         await self._database.keys.load(identity.organization_id)
         ttl = max(1, expires - int(time.time()))
         person = key(identity.organization_id, identity.person_id)
-        return Admission(identity, person, f"#{identity.person_id}", ttl, began=identity.began)
+        personal = f"#{identity.person_id}"
+        return Admission(identity, person, personal, ttl, began=identity.began, idle=self._idle, passive=PASSIVE)
 
     async def signed_out(self) -> Sequence[tuple[str, float]]:
         """See Policy. After a time without an answer it looks back further by as much."""

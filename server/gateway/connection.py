@@ -53,6 +53,7 @@ class Connection:
         "_budget",
         "_connect_id",
         "_expired_at",
+        "_idle_at",
         "_jitter",
         "_pending",
         "_phase",
@@ -79,7 +80,7 @@ class Connection:
         self._standing: dict[str, float] = {}
         """Channel names with a subscription, and until when its answer may turn out to have come too late."""
         self._stale_at = now + settings.connect_timeout
-        self._ping_at = self._pong_by = self._expired_at = float("inf")
+        self._ping_at = self._pong_by = self._expired_at = self._idle_at = float("inf")
 
     @property
     def closed(self) -> bool:
@@ -91,7 +92,8 @@ class Connection:
         """When `tick` wants to be called."""
         if self._phase in (_Phase.NEW, _Phase.REFUSED):
             return self._stale_at
-        return min(self._ping_at, self._pong_by, self._expired_at) if self._phase is _Phase.OPEN else float("inf")
+        ends = min(self._expired_at, self._idle_at)
+        return min(self._ping_at, self._pong_by, ends) if self._phase is _Phase.OPEN else float("inf")
 
     # Commands
 
@@ -132,6 +134,7 @@ class Connection:
     def _do(self, command: p.Command, now: float) -> list[Effect]:
         match command:
             case p.Rpc():
+                self._acted(command.method, now)
                 return [Call(command.id, command.method, command.data)]
             case p.Pong():
                 self._pong_by = float("inf")
@@ -161,6 +164,7 @@ class Connection:
         self._phase, self.admission = _Phase.OPEN, admission
         self._ping_at = now + interval * (1 + self._jitter) / 2
         self._expires_in(admission.ttl, now)
+        self._acted("", now)
         ping = ceil(interval)
         result = p.ConnectResult(
             self.client, self._settings.version, ping, admission.ttl, admission.info, (admission.personal,)
@@ -201,6 +205,12 @@ class Connection:
     def _expires_in(self, ttl: int, now: float) -> None:
         self._expired_at = now + ttl + self._settings.refresh_grace if ttl else float("inf")
 
+    def _acted(self, method: str, now: float) -> None:
+        """The person has done something, unless this is one of the operations that pages call by themselves."""
+        assert self.admission is not None
+        if self.admission.idle and method not in self.admission.passive:
+            self._idle_at = now + self.admission.idle
+
     def tick(self, now: float) -> list[Effect]:
         """It is `deadline` or later."""
         if now < self.deadline:
@@ -213,6 +223,8 @@ class Connection:
             self._pong_by = now + _ASLEEP / 2
         if now >= self._expired_at:
             return self._close(p.CloseCode.EXPIRED)
+        if now >= self._idle_at:
+            return self._close(p.CloseCode.SIGNED_OUT)
         if now < self._ping_at:
             return []
         self._ping_at += self._settings.ping_interval

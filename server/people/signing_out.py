@@ -29,6 +29,10 @@ class SignedOut(BaseModel):
     at: datetime
 
 
+class Active(BaseModel):
+    """Noted."""
+
+
 async def sign_out(tx: Transaction, organization_id: OrganizationId, person_id: str) -> datetime:
     """End every sign-in of a person that has begun by now. Who may, was asked before. Raises NotFound, TooMany."""
     await lock(tx, organization_id, people=[person_id])
@@ -66,6 +70,15 @@ async def somebody(tx: Transaction, actor: Actor, params: OfPerson) -> SignedOut
     if is_patient:
         tx.concerns(patient_id=params.person_id)
     return SignedOut(at=at)
+
+
+async def active(_tx: Transaction, _actor: Actor, _params: Nothing) -> Active:
+    """Somebody is at the page: it says so about once a minute while keys, pointer or touch are used, and at no other time.
+
+    It changes nothing but the connection's idle limit (WARMLINE_SIGN_IN_IDLE_MINUTES), for which every operation counts that a
+    person causes, and none that a page calls by itself.
+    """
+    return Active()
 
 
 async def lately(database: Database, seconds: float) -> list[tuple[str, str, float]]:

@@ -234,3 +234,26 @@ def test_refusals(error: WarmlineError, rpc: int, subscribe: int, temporary: boo
 def test_a_refusal_without_words_gets_some():
     assert as_error(NotFound("")).message
     assert as_subscribe_error(NotFound("")).message
+
+
+@pytest.mark.catalogue("S07")
+def test_an_open_connection_ends_when_its_person_has_done_nothing_for_long():
+    connection = fresh(ping_interval=10_000)
+    connection.receive([p.Connect(1, "t")], 101)
+    connection.admitted(replace(PERSON, idle=600, passive=frozenset({"look"})), 101)
+    assert connection.deadline == 701
+    assert connection.tick(700.9) == []
+    ask(connection, p.Rpc(2, "look", b"{}"), p.Pong(), p.Subscribe(3, "ward"), now=400)
+    assert connection.deadline == 701, "what a page does by itself is no sign of life"
+    ask(connection, p.Rpc(4, "write", b"{}"), now=500)
+    assert connection.deadline == 1100
+    connection.renewed(5, replace(PERSON, idle=600), 900)
+    assert connection.deadline == 1100, "nor is a new token"
+    assert connection.tick(1100) == [Close(OVER.SIGNED_OUT)]
+    assert connection.closed
+
+
+def test_without_an_idle_limit_nobody_is_idle():
+    connection = opened(ping_interval=10_000)
+    ask(connection, p.Rpc(2, "write", b"{}"), now=200)
+    assert connection.deadline > 5_000
