@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
 from joserfc import jwt
@@ -53,6 +53,8 @@ class Provider:
     """How long its access tokens last."""
     away: bool = False
     """Nothing but errors."""
+    gives_away: bool = False
+    """No tokens, but errors."""
     slow: float = 0.0
     fragment: bool = True
     gives_refresh_tokens: bool = True
@@ -160,7 +162,7 @@ class Provider:
         return RedirectResponse(f"{asked['redirect_uri']}{mark}{answer}", 303)
 
     async def tokens(self, request: Request) -> Response:
-        asked = {name: str(value) for name, value in (await request.form()).items()}
+        asked = dict(parse_qsl((await request.body()).decode()))
         grant: Grant | None = None
         if asked.get("client_id") == CLIENT and asked.get("grant_type") == "authorization_code":
             grant = self._codes.pop(asked.get("code", ""), None)
@@ -195,7 +197,8 @@ class Provider:
             async def answer(request: Request) -> Response:
                 self.fetched[path] = self.fetched.get(path, 0) + 1
                 await asyncio.sleep(self.slow)
-                found = JSONResponse({"error": "away"}, 503) if self.away else await endpoint(request)
+                out = self.away or (self.gives_away and path == "/token")
+                found = JSONResponse({"error": "away"}, 503) if out else await endpoint(request)
                 # Pages of other origins may ask for tokens, as providers allow it for public clients.
                 found.headers["Access-Control-Allow-Origin"] = "*"
                 return found

@@ -89,12 +89,13 @@ async def test_signed_out_is_said_and_the_way_back_is_a_button(open_page: OpenPa
     page = await open_page(PATIENT)
     await page.locator("#text").fill("unsaid")
     await middle.close(3500, "invalid token")
-    await expect(page.locator("#connection-words")).to_have_text("You have been signed out.")
+    await expect(page.locator("#signin-words")).to_contain_text("You have been signed out.")
+    await expect(page.locator("#app")).to_be_hidden()
     await asyncio.sleep(1.2)
     assert middle.links == [], "it does not knock again by itself"
-    await page.get_by_role("button", name="Try again").click()
-    await expect(page.locator("#connection")).to_be_hidden()
+    await page.get_by_role("button", name="Sign in again").click()
     await expect(page.locator("#text")).to_have_value("unsaid")
+    await expect(page.locator("#connection")).to_be_hidden()
 
 
 async def test_removed_from_the_channel(open_page: OpenPage, middle: Middle, clinic: Clinic) -> None:

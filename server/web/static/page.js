@@ -9,12 +9,15 @@ import { Chat } from "./chat.js";
 import { ConnectionLine } from "./connection_line.js";
 import { byId, drawLater, h, say } from "./dom.js";
 import { Fetching } from "./fetching.js";
+import { watchIdle } from "./idle.js";
 import { installWorker } from "./install.js";
-import { signIn } from "./signin.js";
+import { askBeforeSigningOut, leaving, signedOut, signIn } from "./signin.js";
 import { newStats } from "./subscription.js";
 import { Wire } from "./wire.js";
 
 const ADDRESS = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/connection/websocket`;
+
+const SIGNED_OUT = new Set([401, 3500, 3503]); // sign-in's own, and the two close codes that end one
 
 /**
  * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
@@ -41,8 +44,9 @@ export async function startPage({ kind, audience, ready, draw }) {
     drawSoon();
   };
   const line = new ConnectionLine(() => page.wire.start());
-  const onState = ({ phase }) => {
+  const onState = ({ phase, code, message }) => {
     if (phase === "online") arrive(page, me);
+    if (phase === "stopped" && SIGNED_OUT.has(code)) signedOut(endWords(code, message, page.me), () => page.wire.start());
     changed();
   };
   page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
@@ -55,8 +59,21 @@ export async function startPage({ kind, audience, ready, draw }) {
     changed();
   });
   guard(page);
+  const idle = "You were signed out because nothing was done here for a while.";
+  watchIdle(
+    () => page.wire.rpc("me.active").catch(() => {}),
+    () => {
+      page.wire.stop();
+      signedOut(idle, () => page.wire.start());
+    },
+  );
   byId("skip").addEventListener("click", skip);
   page.wire.start();
+}
+
+function endWords(code, message, me) {
+  if (code === 401) return message;
+  return me || code === 3503 ? "You have been signed out." : "You could not be signed in here. If you should be, ask your clinic.";
 }
 
 function hinted(page, hint) {
@@ -94,7 +111,8 @@ function guard(page) {
   addEventListener("online", () => page.wire.wake());
   addEventListener("pageshow", () => page.wire.wake());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && page.wire.wake());
-  addEventListener("beforeunload", (event) => page.chat.holdsText && event.preventDefault());
+  addEventListener("beforeunload", (event) => page.chat.holdsText && !leaving() && event.preventDefault());
+  askBeforeSigningOut(() => page.chat.holdsText);
 }
 
 /** The height that is really seen: on a phone the keyboard takes its part, and style sheets do not hear of it everywhere. */

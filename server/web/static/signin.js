@@ -1,88 +1,89 @@
 /**
- * Development sign-in: pick a demo person, get tokens for them. `?as=key` in the address picks at once; it is a name, no token.
- * A token lives in memory, only inside this module's closures; each connect and refresh fetches a new one.
+ * Signing in: the server says which way (GET /sign-in), that way gives tokens, and a token lives in memory only.
+ *
+ * A way has: enter(kind), which resolves once somebody is signed in; token(), a token that is good now; over(), called when
+ * the server has ended the sign-in, and then back(), the way in again; leave(words), out of here. An error that it throws with
+ * `permanent` set stops the wire.
  */
 
 import { byId, h, say } from "./dom.js";
+import { Picker } from "./signin_picker.js";
+import { Provider } from "./signin_provider.js";
+import { ask, AWAY, LIMIT, NOT_SET_UP, show } from "./signin_words.js";
 
-const LIMIT = 10_000;
-const NOT_SET_UP = "Sign-in is not set up on this server yet. Whoever runs it can find how in its documentation.";
-const AWAY = "The server cannot be reached just now.";
+let way = null;
+let about = {};
+let isLeaving = false;
+let holdsText = () => false;
 
-/** An error that trying again will not cure. */
-class SignInError extends Error {
-  permanent = true;
-}
-
-/** Resolves to an async function that answers a fresh token for the person picked. `kind`: "patient" or "team_member". */
+/** Resolves to an async function that answers a token, once somebody has signed in. `kind`: "patient" or "team_member". */
 export async function signIn(kind) {
-  const key = new URLSearchParams(location.search).get("as") ?? (await choose(kind));
+  about = await known();
+  way = about.way === "dev" ? new Picker() : new Provider(about);
+  await way.enter(kind);
   byId("signin").hidden = true;
-  return () => fetchToken(key);
+  return () => way.token();
 }
 
-/** Back to the sign-in page; the browser asks first while something is unsent. */
-export function signOut() {
-  location.assign(location.pathname);
+/** After how many minutes without a sign of life this page signs out by itself; 0: never. */
+export function idleMinutes() {
+  return about.idle_minutes ?? 0;
 }
 
-async function fetchToken(key) {
-  const answer = await fetch("/dev/token", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ person: key }),
-    signal: AbortSignal.timeout(LIMIT),
+/** Says how to find out whether text would be lost: asked before signing out. */
+export function askBeforeSigningOut(holds) {
+  holdsText = holds;
+}
+
+/** Whether this page is on its way out by somebody's wish, so that nobody is asked twice. */
+export function leaving() {
+  return isLeaving;
+}
+
+/** Signs out on every device, and leaves. */
+export async function signOut() {
+  if (holdsText() && !confirm("Something you wrote here is not sent yet, and would be lost. Sign out all the same?")) return;
+  isLeaving = true;
+  const told = await tellServer();
+  way.leave(told ? "You are signed out." : "You are signed out here. The server could not be told: other devices may still be signed in.");
+}
+
+/** The server has ended this sign-in, or idleness has: what is on the page is no longer for whoever sits here. */
+export function signedOut(words, again) {
+  way.over();
+  byId("app").hidden = true;
+  show(holdsText() ? `${words} What you had not sent is lost if this page is closed.` : words);
+  ask("Sign in again", async () => {
+    await way.back();
+    byId("signin").hidden = true;
+    byId("app").hidden = false;
+    again();
   });
-  if (answer.ok) return (await answer.json()).token;
-  const passing = answer.status >= 500 || answer.status === 429;
-  if (passing) throw new Error(AWAY);
-  throw new SignInError((await wordsOf(answer)) ?? (answer.status === 404 ? NOT_SET_UP : "Sign-in was refused."));
 }
 
-async function wordsOf(answer) {
+async function tellServer() {
   try {
-    return (await answer.json()).error.message;
+    const headers = { Authorization: `Bearer ${await way.token()}` };
+    const answer = await fetch("/api/me/sign-out", { method: "POST", headers, signal: AbortSignal.timeout(LIMIT / 2) });
+    return answer.ok || answer.status === 401;
   } catch {
-    return null;
+    return false;
   }
 }
 
-/** Shows the demo people as buttons, until one is picked; the address then names them, so that a reload stays signed in. */
-async function choose(kind) {
-  byId("signin").hidden = false;
-  const people = (await peopleOnceThere()).filter((person) => person.kind === kind);
-  say(byId("signin-words"), people.length ? "Choose who you are:" : "There are no demo people for this page yet.");
-  return new Promise((resolve) => {
-    byId("people").replaceChildren(...people.map((person) => h("li", {}, personButton(person, resolve))));
-  });
-}
-
-function personButton({ key, label }, picked) {
-  const pick = () => {
-    history.replaceState(null, "", `?as=${encodeURIComponent(key)}${location.hash}`);
-    picked(key);
-  };
-  return h("button", { type: "button", class: "wide", onclick: pick }, label);
-}
-
-/** The list of demo people; while it cannot be had, words and a button say so. */
-async function peopleOnceThere() {
+/** How people sign in here; while the server cannot say, words and a button do. */
+async function known() {
   for (;;) {
-    say(byId("signin-words"), "One moment…");
     try {
-      const answer = await fetch("/dev/people", { signal: AbortSignal.timeout(LIMIT) });
-      if (answer.ok) return (await answer.json()).people;
-      say(byId("signin-words"), answer.status === 404 ? NOT_SET_UP : AWAY);
+      const answer = await fetch("/sign-in", { signal: AbortSignal.timeout(LIMIT) });
+      const found = await answer.json();
+      if (answer.ok && found.way !== "none") return found;
+      show(answer.ok ? NOT_SET_UP : (found.error?.message ?? AWAY));
     } catch {
-      say(byId("signin-words"), AWAY);
+      show(AWAY);
     }
-    await retryPressed();
+    await new Promise((resolve) => ask("Try again", resolve));
+    say(byId("signin-words"), "One moment…");
+    byId("people").replaceChildren(h("li"));
   }
-}
-
-function retryPressed() {
-  return new Promise((resolve) => {
-    const retry = h("button", { type: "button", class: "wide", onclick: resolve }, "Try again");
-    byId("people").replaceChildren(h("li", {}, retry));
-  }).then(() => byId("people").replaceChildren());
 }

@@ -74,8 +74,7 @@ export function connectionWords({ phase, code, message }, unsent, metBefore) {
 
 function stoppedWords(code, message, unsent) {
   const kept = unsent > 0 ? " Your unsent messages are still here." : "";
-  if (code === 3500 || code === 3503) return `You have been signed out.${kept}`;
-  if (code === 401) return `${message}${kept}`; // sign-in's own words
+  if ([401, 3500, 3503].includes(code)) return ""; // signed out: the whole page says so
   return `The server has ended this connection${message ? ` (${message})` : ""}.${kept}`;
 }
 
