@@ -15,7 +15,8 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     9  app                                   all of server
        cli, dev                              on top of it; workers stand beside and import 0–4
 
-Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.codec_json,
+Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.fields,
+gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
 chat.activation_plan, people.naming, limits,
 sealing.chain, sealing.heads, sealing.verifying.

@@ -11,6 +11,7 @@ from server import logs, metrics
 from server.errors import TooMany
 from server.gateway import protocol as p
 from server.gateway.codec_json import JSON
+from server.gateway.codec_protobuf import PROTOBUF
 from server.gateway.doors import Knock
 from server.gateway.driver import Driver
 from server.gateway.outbox import Writer
@@ -52,8 +53,9 @@ class Endpoint:
             knock.over()
 
     async def _converse(self, websocket: WebSocket, knock: Knock) -> None:
-        await websocket.accept(subprotocol=_JSON if _JSON in websocket.scope["subprotocols"] else None)
-        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), JSON, knock)
+        codec, subprotocol = _negotiated(websocket)
+        await websocket.accept(subprotocol=subprotocol)
+        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), codec, knock)
         self._drivers.add(driver)
         logs.about(connection=driver.reference)  # and so all that begins with it
         try:
@@ -67,13 +69,6 @@ class Endpoint:
         page = websocket.headers.get("origin")
         if page is not None and page not in self._parts.settings.origins:
             return PlainTextResponse("This server takes no connections from pages of this origin.\n", 403)
-        query = websocket.query_params
-        if (
-            _PROTOBUF in websocket.scope["subprotocols"]
-            or query.get("cf_protocol") == "protobuf"
-            or query.get("format") == "protobuf"
-        ):
-            return PlainTextResponse("This server speaks the JSON form of the protocol only.\n", 400)
         if self._draining:
             return PlainTextResponse("This server is going down. Connect again.\n", 503)
         return None
@@ -94,6 +89,16 @@ class Endpoint:
             async with asyncio.timeout(patience + 1):
                 while self._drivers:
                     await asyncio.sleep(0.02)
+
+
+def _negotiated(websocket: WebSocket) -> tuple[p.Codec, str | None]:
+    """The codec, and the subprotocol to answer with (protocol.md §1, codec choice)."""
+    offered, query = websocket.scope["subprotocols"], websocket.query_params
+    if _PROTOBUF in offered:
+        return PROTOBUF, _PROTOBUF
+    if "protobuf" in (query.get("cf_protocol"), query.get("format")):
+        return PROTOBUF, None
+    return JSON, _JSON if _JSON in offered else None
 
 
 def _writer(websocket: WebSocket, close_timeout: float) -> Writer:

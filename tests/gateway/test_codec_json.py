@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.gateway import protocol as p
-from server.gateway.codec_json import JSON, MAX_COMMANDS
+from server.gateway.codec_json import JSON
 from server.gateway.frames import BINARY, TEXT, frame
+from server.gateway.meaning import MAX_COMMANDS
 from server.gateway.settings import GatewaySettings
 
 LIMIT = GatewaySettings().max_command

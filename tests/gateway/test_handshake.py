@@ -4,8 +4,9 @@ import asyncio
 import json
 
 import pytest
+from centrifuge.protocol import client_pb2 as theirs
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.gateway.codec_json import JsonCodec
 from tests.gateway.wire import QUICK, serving
@@ -39,13 +40,22 @@ async def test_origins(origin: str | None, allowed: bool, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("query", ["", "?cf_protocol=protobuf", "?format=protobuf"])
-async def test_protobuf_is_refused_clearly(query: str):
+async def test_protobuf_is_spoken_with_who_asks_for_it(query: str):
     async with serving(World()) as site:
-        with pytest.raises(InvalidStatus) as refused:
-            async with connect(site.address + query, subprotocols=None if query else ["centrifuge-protobuf"]):
-                pass
-        assert refused.value.response.status_code == 400
-        assert b"JSON" in refused.value.response.body
+        offered = None if query else ["centrifuge-json", "centrifuge-protobuf"]
+        async with connect(site.address + query, subprotocols=offered) as socket_:
+            assert socket_.subprotocol == (None if query else "centrifuge-protobuf")
+            asked = theirs.Command(id=1, connect={"token": "demo-clinician"}).SerializeToString()
+            await socket_.send(bytes([len(asked)]) + asked)
+            answer = await socket_.recv()
+            assert isinstance(answer, bytes)
+            reply = theirs.Reply.FromString(answer[1:])
+            assert (reply.id, reply.connect.data) == (1, b'{"hello":true}')
+            await socket_.send(b"\x05abc")
+            with pytest.raises(ConnectionClosed) as over:
+                await socket_.recv()
+            assert over.value.rcvd is not None
+            assert (over.value.rcvd.code, over.value.rcvd.reason) == (3501, "bad request")
 
 
 async def test_the_json_subprotocol_is_echoed_only_if_offered():
