@@ -92,6 +92,7 @@ async def test_another_in_one_channel_or_none_there(front: Front, scene: Scene) 
     assert await shown(front, other, two, in_two) is None
 
 
+@pytest.mark.catalogue("S08")
 async def test_nobody_else_sees_anything(front: Front, scene: Scene, elsewhere: Clinic) -> None:
     patient, other, one, _, in_one, in_two = scene
     await give(front, patient, picture("teal"))

@@ -223,6 +223,7 @@ async def test_nothing_is_written_after_the_channel_was_archived(room: Room) -> 
         await clinic.call(room.doctor, "channel.unarchive", channel_id=room.channel)
 
 
+@pytest.mark.catalogue("S10")
 async def test_who_recovers_while_being_removed_gets_nothing_from_there_on(room: Room, issuer: Issuer) -> None:
     """Leave to listen and the newest offset come from one snapshot: whoever is granted has not been removed up to there."""
     clinic = room.clinic

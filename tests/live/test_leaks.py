@@ -230,6 +230,7 @@ def _with(pile: Pile, *contents: str, of: tuple[str, ...] = ("",)) -> Pile:
     return more
 
 
+@pytest.mark.catalogue("S08")
 async def test_a_patient_learns_of_others_what_they_chose_to_show_and_nothing_else(crawled: Crawl) -> None:
     pile = crawled.pile
     assert len(pile.records) > 300

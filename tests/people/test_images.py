@@ -50,6 +50,7 @@ async def test_each_kind_comes_out_as_webp_in_two_sizes(format: str) -> None:
                 assert (shown.format, shown.size, shown.mode) == ("WEBP", (side, side), "RGB")
 
 
+@pytest.mark.catalogue("S13")
 async def test_nothing_of_the_file_but_its_pixels_comes_out() -> None:
     given = with_metadata()
     assert SECRET in given
@@ -60,6 +61,16 @@ async def test_nothing_of_the_file_but_its_pixels_comes_out() -> None:
             assert not dict(shown.getexif())
             assert not set(shown.info) & {"exif", "icc_profile", "xmp", "comment"}
     assert await images.made_anew(given) == await images.made_anew(given)
+
+
+@pytest.mark.catalogue("S13")
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
+async def test_what_is_also_a_page_comes_out_as_a_picture_alone(format: str) -> None:
+    script = b"<html><script>alert(document.domain)</script></html>"
+    for given in (picture(format) + script, picture(format) + b"PK\x03\x04" + script):
+        for made in await images.made_anew(given):
+            assert made[:4] + made[8:12] == b"RIFFWEBP"
+            assert b"script" not in made
 
 
 async def test_a_moving_picture_stands_still() -> None:
@@ -84,6 +95,7 @@ async def test_what_is_no_picture_is_refused_in_words(given: bytes) -> None:
         await images.made_anew(given)
 
 
+@pytest.mark.catalogue("S14")
 async def test_bombs_are_refused_before_they_go_off(monkeypatch: pytest.MonkeyPatch) -> None:
     for bomb in (png_that_claims(60_000, 60_000), png_that_claims(2**31 - 1, 2**31 - 1), png_that_claims(8000, 5001)):
         with pytest.raises(Invalid):
