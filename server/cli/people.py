@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from server.cli import within
+from server.cli import identities, within
 from server.cli.commands import Commands
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ _BY_A_WORKER = "A worker (`warmline work`) carries it out."
 
 def add(commands: Commands) -> None:
     """Add them."""
-    people = commands.family("people", "archive team members")
+    people = commands.family("people", "say who signs in as whom, sign people out, archive team members")
+    identities.add(people)
     what = "ask for a team member to be archived: signed out at once, their channels handed over or nothing done"
     reads = f"{within.SETTINGS}. {within.BESIDE_DEV} {_BY_A_WORKER}"
     made = people.add("archive", archive, what, reads, changes=True)
