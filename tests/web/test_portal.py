@@ -22,6 +22,8 @@ async def test_sections_stand_in_order_and_archived_ones_below(open_page: OpenPa
         ["Care team", "Service team", "Staff", "Group", "Direct messages", "Archived channels"]
     )
     await expect(page.locator(clinic.row("dm"))).to_have_text("Demo Nurse")
+    await expect(page.locator(clinic.row("old"))).to_be_hidden()
+    await page.get_by_role("button", name="Archived channels").click()
     await page.locator(clinic.row("old")).click()
     await expect(page.locator("#closed-words")).to_contain_text("This channel is archived")
     await expect(page.locator("#composer")).to_be_hidden()
@@ -58,10 +60,15 @@ async def test_the_last_one_cannot_leave_and_is_told_why(open_page: OpenPage, cl
     page = await open_page(f"{PORTAL}#/channel/care")
     await open_members(page)
     await page.get_by_role("button", name="Leave").click()
-    await page.get_by_role("dialog").get_by_role("button", name="Leave").click()
-    await expect(page.locator("#details-words")).to_have_text(
-        "A channel with a patient in it needs at least one active team member. Add a colleague first, then do this again."
-    )
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Leave").click()
+    await expect(dialog.locator(".field-error")).to_contain_text("You are the last team member here")
+    await expect(dialog.get_by_label("Who takes over from you")).to_be_focused()
+    await dialog.get_by_label("Who takes over from you").select_option(label="Demo Receptionist (Receptionist)")
+    await dialog.get_by_role("button", name="Leave").click()
+    await expect(page.locator(clinic.row("care"))).to_have_count(0)
+    other = await open_page("/portal?as=demo-receptionist#/channel/care")
+    await expect(other.locator("li.system").last).to_contain_text("Demo Clinician left")
 
 
 async def test_without_the_permission_nobody_else_can_be_removed(open_page: OpenPage) -> None:

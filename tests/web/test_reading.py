@@ -189,7 +189,7 @@ async def test_what_has_no_words_says_why_and_an_edit_shows(open_page: OpenPage,
     await clinic.revise("care", second, "", deleted=True)
     await clinic.revise("care", third, "three", damaged=True)
     await expect(page.locator("#messages .text")).to_have_text(
-        ["one, corrected", "This message was deleted.", "This message is damaged and cannot be shown."]
+        ["one, corrected", "Its author deleted this message.", "This message is damaged and cannot be shown."]
     )
     await expect(page.locator("#messages .meta").first).to_contain_text("edited")
 

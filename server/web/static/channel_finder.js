@@ -18,10 +18,16 @@ export class ChannelFinder {
     this.#field.select();
   }
 
-  /** The sections with the channels that fit, without empty ones. */
-  filter(sections) {
+  /** Whether something is looked for. */
+  get looking() {
+    return this.#field.value.trim() !== "";
+  }
+
+  /** The sections with the channels that fit, without empty ones; what is hidden can be found, too. */
+  filter(channels) {
     const wanted = folded(this.#field.value.trim());
-    if (!wanted) return sections;
+    if (!wanted) return channels.sections();
+    const sections = channels.sections({ hidden: true });
     const fits = (channel) => folded(`${channelTitle(channel, "staff")} ${channelNote(channel, "staff")}`).includes(wanted);
     return sections
       .map((section) => ({ ...section, channels: section.channels.filter(fits) }))
@@ -32,8 +38,7 @@ export class ChannelFinder {
   told(count, sections) {
     byId("finder").hidden = count < 2;
     const found = sections.reduce((sum, { channels }) => sum + channels.length, 0);
-    const looking = this.#field.value.trim() !== "";
-    say(this.#words, looking ? (found ? `${plural(found, "channel")} found` : "No channel of this name.") : "");
+    say(this.#words, this.looking ? (found ? `${plural(found, "channel")} found` : "No channel of this name.") : "");
   }
 
   #key(event, changed) {

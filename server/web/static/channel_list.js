@@ -15,10 +15,18 @@ export class ChannelList {
     this.#list = new SectionList({ root, look, fill });
   }
 
-  /** @param sections from Channels.sections(); `open` the id of the channel that is shown, or null */
-  draw(sections, open) {
-    const entries = (channels) => channels.map((channel) => this.#entry(channel, channel.id === open));
-    this.#list.draw(sections.map(({ kind, title, channels }) => ({ key: kind, title, entries: entries(channels) })));
+  /** @param sections from Channels.sections(); `open` the id of the channel that is shown, or null; `looking`: something is looked for */
+  draw(sections, open, looking = false) {
+    this.#list.draw(
+      sections.map(({ kind, title, channels }) => ({
+        key: kind,
+        title,
+        entries: channels.map((channel) => this.#entry(channel, channel.id === open)),
+        count: unreadWords(channels),
+        folds: kind === "archived",
+        open: looking || channels.some(({ id }) => id === open),
+      })),
+    );
   }
 
   /** Moves the focus to the entry of a channel, or to where it was last. */
@@ -37,6 +45,12 @@ export class ChannelList {
       isOpen,
     };
   }
+}
+
+/** What is unread in a section, beside its title; channels that are closed count nothing. */
+function unreadWords(channels) {
+  const sum = channels.reduce((all, { status, unread }) => all + (status === "active" ? unread : 0), 0);
+  return sum ? ` · ${badge(sum)} unread` : "";
 }
 
 const look = ({ title, note, when, unread, isOpen }) => [title, note, when, unread, isOpen].join("\n");

@@ -24,7 +24,6 @@ export class Channels {
   #changed;
   #all = new Map();
   #fetching;
-  #directNames = new Map();
   loaded = false;
 
   constructor(wire, changed) {
@@ -45,11 +44,11 @@ export class Channels {
     return this.sections()[0]?.channels[0];
   }
 
-  /** `[{kind, title, channels}]` without empty ones; inside a section the latest activity comes first. */
-  sections() {
+  /** `[{kind, title, channels}]` without empty ones; inside a section the latest activity comes first. `hidden`: those as well. */
+  sections({ hidden = false } = {}) {
     const latestFirst = (a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? "") || a.id.localeCompare(b.id);
     const sectionOf = (channel) => (channel.status === "archived" ? "archived" : channel.kind);
-    const all = [...this.#all.values()].sort(latestFirst);
+    const all = [...this.#all.values()].filter((channel) => hidden || !channel.hidden).sort(latestFirst);
     return SECTIONS.map(({ kind, title }) => {
       return { kind, title, channels: all.filter((channel) => sectionOf(channel) === kind) };
     }).filter(({ channels }) => channels.length > 0);
@@ -69,7 +68,8 @@ export class Channels {
 
   #adopt(list) {
     const fresh = new Map();
-    for (const channel of list) {
+    for (const listing of list) {
+      const channel = called(listing);
       const known = this.#all.get(channel.id);
       const ahead = known && !isNewer(channel, known);
       const { top, read_offset, unread, status, last_at } = known ?? {};
@@ -77,32 +77,18 @@ export class Channels {
     }
     this.#all = fresh;
     this.loaded = true;
-    for (const channel of fresh.values()) if (channel.kind === "direct" && !channel.name) this.#nameDirect(channel.id);
     this.#changed();
   }
 
-  /** A direct message is called after the others in it. The set is fixed, so once is enough. */
-  async #nameDirect(id) {
-    try {
-      if (!this.#directNames.has(id)) {
-        const { members } = await this.#wire.rpc("channel.directory", { channel_id: id });
-        this.#directNames.set(id, listed(members.filter(({ me }) => !me).map(({ name }) => name)));
-      }
-      this.note(id, { name: this.#directNames.get(id) });
-    } catch (error) {
-      if (!error.code) throw error; // else: it stays "Direct message" until the next connect
-    }
-  }
-
   /** A hint from the personal channel. */
-  hint({ channel: id, member, status, unread, read_offset, top }) {
+  hint({ channel: id, member, status, unread, read_offset, top, name, hidden, writable }) {
     const known = this.#all.get(id);
     if (!member) {
       if (this.#all.delete(id)) this.#changed();
     } else if (!known) this.refresh();
     else if (isNewer({ top, read_offset }, known)) {
       const last_at = top > known.top ? new Date().toISOString() : known.last_at;
-      this.note(id, { status, unread, read_offset, top, last_at });
+      this.note(id, { status, unread, read_offset, top, last_at, hidden, writable, name: name ?? known.name });
     }
   }
 
@@ -113,4 +99,9 @@ export class Channels {
     this.#all.set(id, { ...known, ...facts });
     this.#changed();
   }
+}
+
+/** A direct channel has no name of its own: it is called after the others in it. */
+function called(channel) {
+  return channel.kind === "direct" ? { ...channel, name: listed(channel.names ?? []) || null } : channel;
 }

@@ -3,9 +3,13 @@
 import { Announcer } from "./announcer.js";
 import { ChatView } from "./chat_view.js";
 import { Composer } from "./composer.js";
+import { Contacts } from "./contacts.js";
 import { byId, drawLater, onPhone, say } from "./dom.js";
+import { MessageActions } from "./message_actions.js";
 import { OpenChannels } from "./open_channels.js";
+import { nameOfPerson } from "./people.js";
 import { printConversation } from "./printing.js";
+import { confirmed } from "./parts/dialog.js";
 import { isLookedAt, Reading } from "./reading.js";
 import { wordsInstead } from "./row_view.js";
 import { failureWords } from "./words.js";
@@ -15,6 +19,9 @@ const KEEP_ITEMS = 800; // scrolling up fetches the others again
 const ROOM_BEFORE_NEW = 20; // messages read already that are fetched with the new ones
 
 export class Chat {
+  #wire;
+  #me;
+  #contacts;
   #channels;
   #changed;
   #opened;
@@ -28,14 +35,20 @@ export class Chat {
   #reading;
   #drawSoon = drawLater(() => this.#draw());
 
-  /** @param audience "patient" or "staff"; `changed()` is called when names, badges or unsent messages may look different */
-  constructor({ wire, channels, audience, changed }) {
+  /** @param me `() → me`, see the operation; `audience` "patient" or "staff"; `changed()`: names, badges or unsent messages may look different */
+  constructor({ wire, channels, me, audience, changed }) {
+    this.#wire = wire;
+    this.#me = me;
+    this.#contacts = new Contacts(wire, changed);
     this.#channels = channels;
     this.#changed = changed;
     this.#opened = new OpenChannels(wire, (id) => this.#handlers(id));
     this.#reading = new Reading(wire, (id, { read_offset, unread }) => channels.note(id, { read_offset, unread }));
     this.#view = new ChatView(audience, () => this.#scrolled());
     this.#composer = new Composer({ form: byId("composer"), send: (text) => this.#send(text) });
+    this.messages = new MessageActions({ wire, me, open: () => this.#current && { ...this.#current, writable: this.#writable } });
+    byId("messages").addEventListener("click", ({ target }) => this.#more(target.closest(".message-more")));
+    byId("text").addEventListener("keydown", (event) => this.#editNewest(event));
     byId("newest").addEventListener("click", () => (this.#view.log.toEnd(), this.focus()));
     byId("first-new").addEventListener("click", () => this.#toFirstNew());
     byId("keep-draft").addEventListener("click", (event) => this.#copy(this.#composer.draft, event.currentTarget));
@@ -153,7 +166,7 @@ export class Chat {
     if (data.type === "unarchived") this.#channels.note(id, { status: "active" });
     if (!isNew) return;
     const unread = conversation.unreadAfter(this.#channels.get(id)?.read_offset);
-    this.#channels.note(id, { top: data.offset, last_at: data.at, ...(unread !== null && { unread }) });
+    this.#channels.note(id, { top: data.offset, last_at: data.at, hidden: false, ...(unread !== null && { unread }) });
     if (data.type !== "message" || data.author === conversation.me || id !== this.channelId) return;
     if (!isLookedAt()) this.#markNew(data.offset);
     this.#announcer.message(directory.name(data.author), data.text ?? wordsInstead(data));
@@ -167,15 +180,37 @@ export class Chat {
     this.#newMet = false;
   }
 
+  /** Whether one can write in the channel that is shown. */
+  get #writable() {
+    const channel = this.#channels.get(this.channelId);
+    return channel?.status === "active" && channel.writable !== false;
+  }
+
+  #more(button) {
+    if (button) this.messages.show(button.dataset.of);
+  }
+
+  /** The arrow up in an empty field: the newest own message once more. */
+  #editNewest(event) {
+    if (event.key !== "ArrowUp" || event.target.value !== "" || event.altKey) return;
+    const newest = this.messages.newestOwn;
+    if (!newest) return;
+    event.preventDefault();
+    this.messages.edit(newest.id);
+  }
+
   // ---- drawing
 
   #draw() {
     if (!this.#current) return;
     const { conversation } = this.#current;
     if (this.#view.log.pinned && conversation.items.length > MANY_ITEMS) conversation.trim(KEEP_ITEMS);
+    const channel = this.#channels.get(conversation.id);
     this.#view.draw({
       ...this.#current,
-      channel: this.#channels.get(conversation.id),
+      channel,
+      contact: this.#contacts.of(channel),
+      people: this.#people,
       newAfter: this.#newAfter,
       act: this.#actions(conversation),
       draft: this.#composer.draft,
@@ -202,15 +237,34 @@ export class Chat {
     this.#view.drawWayUp(missed ? Math.max(1, conversation.countFromOthers(this.#newAfter)) : 0);
   }
 
-  // ---- what one can do with a message that was not delivered
+  get #people() {
+    const name = (id) => {
+      const known = nameOfPerson.known(id);
+      if (!known) nameOfPerson(this.#wire, id).then(this.#drawSoon);
+      return known ?? "a team member";
+    };
+    return { isMe: (id) => id === this.#me()?.person.id, name, may: (item) => (this.#me() ? this.messages.of(item) : []) };
+  }
+
+  // ---- what one can do with a message that was not delivered, and with somebody who asks to be let in
 
   #actions({ id, outbox }) {
     return {
       retry: (clientId) => outbox.retry(clientId),
       edit: (clientId) => this.#composer.bringBack(id, outbox.withdraw(clientId)),
       remove: (clientId) => outbox.withdraw(clientId),
+      addPerson: (person) => this.#addPerson(id, person),
       copy: (text, button) => this.#copy(text, button),
     };
+  }
+
+  async #addPerson(id, person) {
+    try {
+      await this.#wire.rpc("member.add", { channel_id: id, person_id: person });
+    } catch (error) {
+      if (!error.code) throw error;
+      await confirmed({ title: "Not added", words: error.message, yes: "Close", no: null });
+    }
   }
 
   async #copy(text, button) {

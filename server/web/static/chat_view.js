@@ -2,6 +2,7 @@
 
 import { byId, say } from "./dom.js";
 import { LogView } from "./log_view.js";
+import { Roving } from "./parts/roving.js";
 import { daysOf } from "./rows.js";
 import { closedWords, edgeWords, emptyWords } from "./states.js";
 import { around } from "./surroundings.js";
@@ -10,11 +11,13 @@ import { channelNote, channelTitle, KIND_NAMES, listed, plural, readers } from "
 export class ChatView {
   #audience;
   #log;
+  #more; // the buttons beside messages
 
   /** @param audience "patient" or "staff"; `onScroll()` is called after every scroll or change of size */
   constructor(audience, onScroll) {
     this.#audience = audience;
     this.#log = new LogView({ scroller: byId("scroller"), root: byId("messages"), onScroll });
+    this.#more = new Roving(byId("messages"), ".message-more");
   }
 
   get log() {
@@ -25,9 +28,9 @@ export class ChatView {
    * @param channel as in the list, or undefined when it is not mine any more
    * @param newAfter see daysOf; `act` what the buttons of a failed message do; `draft` what is typed
    */
-  draw({ conversation, directory, channel, newAfter, act, draft }) {
-    const closed = closedWords(conversation, channel, this.#audience);
-    this.#drawLog({ conversation, directory, closed: closed !== "", act }, newAfter);
+  draw({ conversation, directory, channel, newAfter, act, people, draft, contact }) {
+    const closed = closedWords(conversation, channel, this.#audience, contact);
+    this.#drawLog({ conversation, directory, channel, closed, act, people }, newAfter);
     if (channel) {
       say(byId("title"), channelTitle(channel, this.#audience));
       say(byId("subtitle"), this.#subtitle(channel, directory));
@@ -58,6 +61,7 @@ export class ChatView {
     const line = newAfter !== null && facts.conversation.reaches(newAfter + 1) ? newAfter : null;
     const days = daysOf({ items, pendings, me, keyOf, newAfter: line });
     this.#log.draw(days, around({ ...facts, audience: this.#audience }));
+    this.#more.refresh();
     byId("messages").dataset.items = items.length; // how many are loaded; fewer are drawn
   }
 
@@ -76,6 +80,8 @@ export class ChatView {
     byId("composer").hidden = closed !== "";
     byId("closed").hidden = closed === "";
     say(byId("closed-words"), closed);
+    const way = byId("closed-way");
+    if (way) way.hidden = !(closed && this.#audience === "staff" && channel?.status === "archived" && channel.kind !== "direct");
     byId("kept").hidden = closed === "" || draft.trim() === "";
     say(byId("kept-text"), draft);
   }

@@ -40,6 +40,12 @@ export class Directory {
     return member ? nameOf(member) : "Someone";
   }
 
+  /** The name of a person who is or was here, for staff; undefined for everybody else. */
+  person(id) {
+    const member = this.members.find(({ person_id: person }) => person === id);
+    return member && nameOf(member);
+  }
+
   /** Fetches the members. */
   load() {
     return this.#fetching.run();

@@ -3,11 +3,19 @@
 import { roleOf } from "./about.js";
 import { nameOf } from "./directory.js";
 import { byId, h, say, unseen } from "./dom.js";
+import { leaveAsPatient, leaveAsStaff } from "./leaving.js";
 import { confirmed } from "./parts/dialog.js";
 import { KeyedList } from "./parts/keyed.js";
-import { teamMembers } from "./team.js";
+import { teamMembers } from "./people.js";
 import { dateOf } from "./time.js";
 import { plural, roleName } from "./words.js";
+
+const SOURCES = {
+  rule: "by the activation rule",
+  manual: null,
+  fallback: "stepped in when nobody was left",
+  roster: "by the group’s roster",
+};
 
 export class Members {
   #page;
@@ -73,7 +81,7 @@ export class Members {
       "li",
       { "data-member-id": member.id },
       h("p", { class: "member-name" }, h("bdi", {}, nameOf(member)), member.me ? " (you)" : ""),
-      h("p", { class: "member-what" }, [roleOf(member, audience), joined].filter(Boolean).join(" · ")),
+      h("p", { class: "member-what" }, [roleOf(member, audience), joined, SOURCES[member.source]].filter(Boolean).join(" · ")),
       read ? h("p", { class: "member-what" }, read) : null,
       this.#mayRemove(member) ? this.#removeButton(member) : null,
     );
@@ -82,7 +90,8 @@ export class Members {
   /** Leaving is everyone's own affair; taking out someone else takes messaging.manage. The server has the last word. */
   #mayRemove(member) {
     const { kind, status } = this.#page.channels.get(this.#page.chat.channelId) ?? {};
-    if (!this.#isStaff || kind === "direct" || status !== "active") return false;
+    if (!this.#isStaff) return member.me && kind === "group";
+    if (kind === "direct" || (status !== "active" && !member.me)) return false;
     if (member.kind === "patient" && kind !== "group") return false; // it is their channel
     return member.me || this.#manages;
   }
@@ -98,13 +107,16 @@ export class Members {
   }
 
   async #remove(member) {
+    if (member.me) return this.#leave();
     const name = nameOf(member);
-    const question = member.me
-      ? { title: "Leave this channel?", words: "You will no longer see what is written in it.", yes: "Leave" }
-      : { title: `Remove ${name}?`, words: "They will no longer see what is written in it.", yes: "Remove" };
-    if (!(await confirmed(question))) return;
-    const done = member.me ? "You have left the channel." : `${name} was removed.`;
-    await this.#run("member.remove", { member_id: member.id }, done);
+    const words = "They will no longer see what is written in it.";
+    if (!(await confirmed({ title: `Remove ${name}?`, words, yes: "Remove" }))) return;
+    await this.#run("member.remove", { member_id: member.id }, `${name} was removed.`);
+  }
+
+  #leave() {
+    const channel = this.#page.channels.get(this.#page.chat.channelId);
+    return (this.#isStaff ? leaveAsStaff : leaveAsPatient)(this.#page, channel);
   }
 
   async #add(event) {

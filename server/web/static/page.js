@@ -51,7 +51,7 @@ export async function startPage({ kind, audience, ready, draw }) {
   };
   page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
   page.channels = new Channels(page.wire, changed);
-  page.chat = new Chat({ wire: page.wire, channels: page.channels, audience, changed });
+  page.chat = new Chat({ wire: page.wire, channels: page.channels, me: () => page.me, audience, changed });
   const me = new Fetching(page.wire, async () => {
     const found = await page.wire.rpc("me");
     if (found.person.kind !== kind) return wrongPage(page.wire, kind);

@@ -5,6 +5,7 @@ import { ChannelList } from "./channel_list.js";
 import { ChannelMenu } from "./channel_menu.js";
 import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
+import { leaveAsPatient } from "./leaving.js";
 import { startPage } from "./page.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { badge } from "./words.js";
@@ -18,8 +19,14 @@ startPage({ kind: "patient", audience: "patient", ready, draw });
 function ready(page) {
   drawAccount(page.me);
   details = new Details(page);
-  new ChannelMenu(page, details);
+  new ChannelMenu(page, details, (channel) => acts(page, channel));
   addEventListener("hashchange", () => draw(page));
+}
+
+/** What a patient can do with a channel as a whole. */
+function acts(page, channel) {
+  if (channel?.kind !== "group") return [];
+  return [{ words: "Leave this group", run: () => leaveAsPatient(page, channel) }];
 }
 
 function draw(page) {

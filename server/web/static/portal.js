@@ -1,11 +1,13 @@
 /** The message centre: channels by section, the conversation, its details; and the places beside them. */
 
 import { drawAccount } from "./account.js";
+import { staffActs, unarchive } from "./channel_acts.js";
 import { ChannelFinder } from "./channel_finder.js";
 import { ChannelList } from "./channel_list.js";
 import { ChannelMenu } from "./channel_menu.js";
 import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
+import { NewChannel } from "./new_channel.js";
 import { startPage } from "./page.js";
 import { patients } from "./places/patients.js";
 import { mark, Places } from "./places/places.js";
@@ -27,7 +29,9 @@ function ready(page) {
   const shortcuts = new Shortcuts(actions(page));
   drawAccount(page.me, [{ words: "Keyboard shortcuts", run: () => shortcuts.help() }]);
   details = new Details(page);
-  new ChannelMenu(page, details);
+  new ChannelMenu(page, details, (channel) => staffActs(page, channel));
+  new NewChannel(page);
+  byId("closed-way").addEventListener("click", () => unarchive(page, page.channels.get(page.chat.channelId)));
   finder = new ChannelFinder(() => draw(page));
   places = new Places(page, PLACES, byId("places"), byId("place"));
   addEventListener("hashchange", () => draw(page));
@@ -36,8 +40,8 @@ function ready(page) {
 function draw(page) {
   const { channels, chat } = page;
   show(page);
-  const sections = finder.filter(channels.sections());
-  list.draw(sections, chat.channelId);
+  const sections = finder.filter(channels);
+  list.draw(sections, chat.channelId, finder.looking);
   byId("no-channels").hidden = channels.size > 0;
   finder.told(channels.size, sections);
   details.draw();

@@ -3,7 +3,8 @@
 import { h, present, unseen } from "./dom.js";
 import { pieces } from "./text.js";
 import { momentOf, timeOf } from "./time.js";
-import { failureWords, systemLine } from "./words.js";
+import { moreButton } from "./message_actions.js";
+import { changeWords, failureWords, systemLine, tombstone } from "./words.js";
 
 /**
  * What a row looks like just now, as a string to compare.
@@ -11,13 +12,15 @@ import { failureWords, systemLine } from "./words.js";
  */
 export function lookOf(row, around) {
   if (row.kind === "new") return "";
-  if (row.kind === "system") return systemLine(row.item, around.nameOf) ?? "";
+  if (row.kind === "system") return `${systemLine(row.item, around)}\n${around.mayAdd(row.item)}`;
   if (row.kind === "pending") return [row.entry.state, row.entry.note, row.starts, around.closed].join("\n");
   const { item, own, starts, brief } = row;
   const name = around.labelOf(item.author);
   return [
     item.revision,
     item.unreadable,
+    changeWords(row, around),
+    around.may(item).join(),
     own,
     starts,
     brief,
@@ -47,12 +50,14 @@ function fill(element, classes, ...children) {
 }
 
 function systemParts(item, around) {
-  const line = systemLine(item, around.nameOf);
+  const line = systemLine(item, around);
+  const add = () => around.act.addPerson(item.person);
   return line
     ? [
         h("span", { dir: "auto" }, line),
         " · ",
         h("time", { datetime: item.at, title: momentOf(item.at) }, timeOf(item.at)),
+        around.mayAdd(item) ? h("button", { type: "button", class: "small", onclick: add }, "Add to the channel") : null,
       ]
     : [];
 }
@@ -69,8 +74,8 @@ function drawMessage(li, row, around) {
     li,
     `message ${own ? "own" : "other"}${starts ? " starts" : ""}`,
     author(row, around),
-    h("div", { class: "bubble" }, quote(item, around), ...body(item)),
-    h("p", { class: meta }, time(item), item.edited && !item.deleted && " · edited", seen && ` · ${seen}`),
+    h("div", { class: "beside" }, h("div", { class: "bubble" }, quote(item, around), ...body(row, around)), more(row, around)),
+    h("p", { class: meta }, time(item), item.edited && !item.deleted && ` · ${changeWords(row, around)}`, seen && ` · ${seen}`),
   );
 }
 
@@ -82,13 +87,18 @@ function author({ item, own, starts }, around) {
   return h("p", { class: "author" }, h("bdi", {}, label), unseen(": "));
 }
 
-function body(item) {
-  const instead = wordsInstead(item);
+function more({ item }, around) {
+  if (!around.may(item).length) return null;
+  return moreButton(item, timeOf(item.at));
+}
+
+function body({ item, own }, around) {
+  const instead = item.deleted ? tombstone(item, own, around) : wordsInstead(item);
   if (instead) return [h("p", { class: "text instead" }, instead)];
   return [h("p", { class: "text", dir: "auto" }, ...linked(item.text))];
 }
 
-/** What stands where a message has no text; "" when it has. */
+/** What is told of a message that has no text; "" when it has. */
 export function wordsInstead({ deleted, unreadable }) {
   if (deleted) return "This message was deleted.";
   return unreadable ? "This message is damaged and cannot be shown." : "";
@@ -111,6 +121,7 @@ function time(item) {
 }
 
 function drawPending(li, { entry, starts }, around) {
+  const { closed } = around;
   const failed = entry.state === "failed";
   li.dataset.state = entry.state;
   fill(
@@ -119,7 +130,7 @@ function drawPending(li, { entry, starts }, around) {
     unseen("You: "),
     h("div", { class: "bubble" }, h("p", { class: "text", dir: "auto" }, ...linked(entry.text))),
     failed
-      ? h("p", { class: "meta failure" }, failureWords(entry.note, "Not delivered."))
+      ? h("p", { class: "meta failure" }, closed ? `Not delivered. ${closed}` : failureWords(entry.note, "Not delivered."))
       : h("p", { class: "meta" }, waiting(entry)),
     failed ? actions(entry, around) : null,
   );

@@ -20,15 +20,21 @@ export function emptyWords({ kind }, audience) {
   );
 }
 
-/** Why nothing can be written here, or "" when it can. */
-export function closedWords(conversation, channel, audience) {
+/** Why nothing can be written here, and for patients how else to reach the team; "" when it can. `contact`: see channel.contact */
+export function closedWords(conversation, channel, audience, contact) {
   if (conversation.phase === "ended" || !channel) {
     return audience === "patient"
       ? "This conversation is no longer open to you."
       : "You are not in this channel, or not any more.";
   }
-  if (channel.status !== "archived") return "";
-  return audience === "patient"
-    ? "This conversation is closed. You can read it, but not write in it. To reach your team, contact your clinic."
-    : "This channel is archived: it can be read, but not written in.";
+  if (channel.status !== "archived" && channel.writable !== false) return "";
+  if (audience === "patient") return forPatient(contact);
+  if (channel.status === "archived") return "This channel is archived: it can be read, but not written in, and it notifies nobody.";
+  return "Nobody else is left in this conversation: it can be read, but not written in.";
+}
+
+function forPatient(contact) {
+  const why = contact?.why ?? "This conversation is closed. You can read it, but not write in it.";
+  const ways = [contact?.contact_text, contact?.crisis_services].filter(Boolean);
+  return [why, ...(ways.length ? ways : ["To reach your team, contact your clinic."])].join("\n\n");
 }

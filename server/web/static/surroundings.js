@@ -15,12 +15,16 @@ function labelOf(member, audience) {
 }
 
 /** Everything `lookOf` and `drawRow` ask for, for one drawing of one conversation. */
-export function around({ conversation, directory, audience, closed, act }) {
+export function around({ conversation, directory, audience, channel, closed, act, people }) {
   const seen = lastSeen(conversation, directory, audience);
   return {
     closed,
     act,
     nameOf: (id) => directory.name(id),
+    isMe: people.isMe,
+    personName: (id) => directory.person(id) ?? people.name(id),
+    may: people.may,
+    mayAdd: ({ type, person }) => type === "asked" && channel?.status === "active" && !directory.active.some((one) => one.person_id === person),
     labelOf: (id) => labelOf(directory.get(id), audience),
     seenBy: ({ item }) => (item.id === seen?.id ? seen.words : ""),
     quoteOf: ({ reply_to: root }) => quote(conversation.items, root.id),

@@ -36,17 +36,37 @@ export function readers({ kind }) {
   return { tone: "to-staff", words: "Staff only" };
 }
 
-/** A line about the channel itself, or null for what this page does not know. */
-export function systemLine({ type, members = [], by }, nameOf) {
+/** A line about the channel itself, or "" for what this page does not know. `around`: names of members, and of persons. */
+export function systemLine({ type, members = [], by, replaces, person }, { nameOf, personName }) {
   const who = listed(members.map(nameOf));
-  const actor = by ? nameOf(by) : null;
-  if (type === "joined") return `${who} joined`;
-  if (type === "left") return `${who} left`;
+  const actor = by ? nameOf(by) : person ? personName(person) : null;
+  const other = by && !members.includes(by) ? actor : null;
+  if (type === "joined" && replaces) return `${who} takes over from ${nameOf(replaces)}`;
+  if (type === "joined") return other ? `${who} joined, added by ${other}` : `${who} joined`;
+  if (type === "left") return other ? `${who} left, removed by ${other}` : `${who} left`;
   if (type === "opened") return actor ? `${actor} opened this conversation` : "This conversation was opened";
   if (type === "archived") return actor ? `${actor} closed this conversation` : "This conversation was closed";
   if (type === "unarchived")
     return actor ? `${actor} opened this conversation again` : "This conversation was opened again";
-  return null;
+  if (type === "renamed") return actor ? `${actor} gave this conversation another name` : "This conversation has another name";
+  if (type === "asked") return `${actor ?? "A colleague"} asks to be added to this channel`;
+  return "";
+}
+
+/** What stands in the place of a deleted message: that it was, and by whom. */
+export function tombstone({ changed_by: by, person }, own, { isMe, personName }) {
+  if (by === "author") return own ? "You deleted this message." : "Its author deleted this message.";
+  if (by !== "team_member") return "This message was deleted.";
+  if (isMe(person)) return "You deleted this message.";
+  return person ? `Deleted by ${personName(person)}.` : "Deleted by a team member.";
+}
+
+/** "edited", and by whom where somebody else changed the words. */
+export function changeWords({ item: { edited, deleted, changed_by: by, person } }, { isMe, personName }) {
+  if (!edited && !deleted) return "";
+  if (by !== "team_member") return "edited";
+  if (isMe(person)) return "edited by you";
+  return person ? `edited by ${personName(person)}` : "edited by a team member";
 }
 
 /** "ALLIED_HEALTH" → "Allied health" */

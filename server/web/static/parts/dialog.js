@@ -39,7 +39,7 @@ export async function confirmed({ title, words, yes, no = "Cancel" }) {
   const button = (text, given, close, kind) =>
     h("button", { type: "button", class: kind, onclick: () => close(given) }, text);
   const content = (close) => [
-    h("p", { class: "buttons" }, button(no, false, close, null), button(yes, true, close, "primary")),
+    h("p", { class: "buttons" }, no && button(no, false, close, null), button(yes, true, close, "primary")),
   ];
   return (await showDialog({ title, words, content })) === true;
 }

@@ -6,17 +6,21 @@ import { makeField } from "./field.js";
 
 /**
  * Resolves to what `run(values)` answered, or to null when the dialog was closed.
- * @param fields see makeField(); empty values are left out of `values`
+ * @param fields see makeField(); empty values are left out of `values`; `quotes` `[{label, text}]` stand above them
  */
-export function ask({ title, words, fields, submit, run }) {
-  const content = (close) => [formOf({ fields: fields.map(makeField), submit, run, close })];
+export function ask({ title, words, quotes = [], fields, submit, cancel, run }) {
+  const content = (close) => [...quotes.map(quoted), formOf({ fields: fields.map(makeField), submit, cancel, run, close })];
   return showDialog({ title, words, content });
 }
 
-function formOf({ fields, submit, run, close }) {
+function quoted({ label, text }) {
+  return h("div", { class: "field" }, h("p", { class: "quiet" }, label), h("p", { class: "quoted", dir: "auto" }, text));
+}
+
+function formOf({ fields, submit, cancel: no = "Cancel", run, close }) {
   const note = h("p", { class: "failure", role: "alert" });
   const send = h("button", { type: "submit", class: "primary" }, submit);
-  const cancel = h("button", { type: "button", onclick: () => close(null) }, "Cancel");
+  const cancel = h("button", { type: "button", onclick: () => close(null) }, no);
   const buttons = h("p", { class: "buttons" }, cancel, send);
   const form = h("form", { class: "form" }, ...fields.map(({ element }) => element), note, buttons);
   form.addEventListener("submit", async (event) => {

@@ -4,14 +4,15 @@
  * What an entry is and how it looks is its owner's affair; this keeps order, focus and what has not changed.
  */
 
-import { h, keepChildren } from "../dom.js";
+import { h, keepChildren, say } from "../dom.js";
 import { Roving } from "./roving.js";
 
 export class SectionList {
   #root;
   #look;
   #fill;
-  #sections = new Map(); // section key → {element, list}
+  #sections = new Map(); // section key → {element, badge, button, list}
+  #unfolded = new Set(); // keys of foldable sections that somebody opened
   #entries = new Map(); // entry id → {element, look}
   #roving;
 
@@ -26,11 +27,15 @@ export class SectionList {
     this.#roving = new Roving(root, "li > a");
   }
 
-  /** @param sections `[{key, title, entries: [{id, href, …}]}]` in order */
+  /**
+   * @param sections `[{key, title, entries: [{id, href, …}], count?, folds?, open?}]` in order. `count`: what stands beside the title;
+   *   `folds`: shown as its title alone until somebody opens it, or while `open` says so
+   */
   draw(sections) {
     const focused = document.activeElement;
-    const elements = sections.map(({ key, title, entries }) => {
-      const section = this.#section(key, title);
+    const elements = sections.map(({ key, title, entries, count, folds, open }) => {
+      const section = this.#section(key, title, folds);
+      this.#head(section, { key, count, open: !folds || open || this.#unfolded.has(key) });
       keepChildren(
         section.list,
         entries.map((entry) => this.#entry(entry)),
@@ -47,14 +52,32 @@ export class SectionList {
     this.#roving.focus(this.#entries.get(id)?.element.querySelector("a") ?? undefined);
   }
 
-  #section(key, title) {
+  #section(key, title, folds) {
     if (!this.#sections.has(key)) {
       const list = h("ul");
       const id = `section-${key}`;
-      const element = h("section", { "aria-labelledby": id }, h("h2", { id }, title), list);
-      this.#sections.set(key, { element, list });
+      const badge = h("span", { class: "section-count" });
+      const button = folds ? h("button", { type: "button", class: "fold", onclick: () => this.#turn(key) }, title, badge) : null;
+      const element = h("section", { "aria-labelledby": id }, h("h2", { id }, ...(button ? [button] : [title, badge])), list);
+      this.#sections.set(key, { element, badge, button, list });
     }
     return this.#sections.get(key);
+  }
+
+  #head({ badge, button, list }, { count = "", open }) {
+    say(badge, count);
+    list.hidden = !open;
+    button?.setAttribute("aria-expanded", String(open));
+  }
+
+  /** Opens or closes a section that folds. */
+  #turn(key) {
+    const { list, button } = this.#sections.get(key);
+    if (list.hidden) this.#unfolded.add(key);
+    else this.#unfolded.delete(key);
+    list.hidden = !list.hidden;
+    button.setAttribute("aria-expanded", String(!list.hidden));
+    this.#roving.refresh();
   }
 
   #entry(entry) {

@@ -5,7 +5,7 @@ import { emptyState, skeleton } from "../parts/empty.js";
 import { ask } from "../parts/form.js";
 import { KeyedList } from "../parts/keyed.js";
 import { toChannel } from "../route.js";
-import { teamMembers } from "../team.js";
+import { teamMembers } from "../people.js";
 import { roleName } from "../words.js";
 
 const PAGE = 50;
