@@ -538,6 +538,193 @@ create constraint trigger patient_channel_has_staff after update of status on ch
   deferrable initially deferred for each row when (old.status <> new.status) execute function require_staff_after_channel();
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- The roster: groups, who is in them, their encounters, notes and form submissions (domain.md §5)
+-- ---------------------------------------------------------------------------------------------------------------------
+
+create table groups (
+  organization_id  text not null references organizations,
+  id               text not null check (id ~ '^grp_[0-9a-z]{20}$'),
+  name             text not null check (name <> ''),
+  description      text not null default '',
+  type             text not null check (type in ('therapy', 'support', 'education')),
+  status           text not null default 'active' check (status in ('active', 'archived')),
+  max_participants integer check (max_participants >= 1),
+  facilitator_id   text,
+  custom_data      jsonb not null default '{}' check (jsonb_typeof(custom_data) = 'object'),
+  created_by_user  text not null,
+  created_at       timestamptz not null default now(),
+  channel_follows  boolean not null default false,
+  channel_id       text,
+  channel_kind     text generated always as (case when channel_id is not null then 'group' end) stored,
+  channel_status   text check (channel_status in ('active', 'archived')),
+  primary key (organization_id, id),
+  foreign key (organization_id, facilitator_id) references team_members (organization_id, id),
+  foreign key (organization_id, created_by_user) references team_members (organization_id, id),
+  foreign key (organization_id, channel_id, channel_kind) references channels (organization_id, id, kind),
+  constraint groups_channel_followed check ((channel_id is null) = (channel_status is null))
+);
+comment on table groups is 'Therapy, support and education groups: the roster''s, nothing to do with patient groups. Archiving is a soft delete.';
+comment on column groups.channel_follows is 'A group channel is to follow the roster (opt-in); a worker makes it, and keeps it so.';
+comment on column groups.channel_status is 'The status that was last carried over to the channel: what is archived there by hand stays so until the group''s own changes.';
+create index ix_groups_org_status on groups (organization_id, status);
+create index groups_by_facilitator on groups (organization_id, facilitator_id) where facilitator_id is not null;
+create unique index groups_one_channel on groups (channel_id, organization_id) where channel_id is not null;
+
+create table guests (
+  organization_id text not null references organizations,
+  id              text not null check (id ~ '^gst_[0-9a-z]{20}$'),
+  display_name    text not null check (display_name <> ''),
+  contact         jsonb not null default '{}' check (jsonb_typeof(contact) = 'object'),
+  notes           bytea,
+  key_id          text,
+  is_active       boolean not null default true,
+  patient_id      text,
+  created_by_user text not null,
+  created_at      timestamptz not null default now(),
+  primary key (organization_id, id),
+  foreign key (organization_id, key_id) references organization_keys (organization_id, id),
+  foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, created_by_user) references team_members (organization_id, id),
+  constraint guests_notes_closed check ((notes is null) = (key_id is null)),
+  constraint guests_linked_are_over check (patient_id is null or not is_active)
+);
+comment on table guests is 'People in groups who are no patients: they sign in nowhere and are in no channel. Their notes are encrypted.';
+comment on column guests.patient_id is 'The patient that they have become since; what was written about the guest stays, and belongs to that patient''s history.';
+create index guests_of_a_patient on guests (patient_id, organization_id) where patient_id is not null;
+
+create table group_members (
+  organization_id   text not null,
+  id                text not null check (id ~ '^gm_[0-9a-z]{20}$'),
+  group_id          text not null,
+  member_type       text not null check (member_type in ('patient', 'guest')),
+  patient_id        text,
+  guest_id          text,
+  joined_at         timestamptz not null default now(),
+  left_at           timestamptz check (left_at >= joined_at),
+  status            text not null default 'active' check (status in ('active', 'left')),
+  notes             bytea,
+  key_id            text,
+  channel_id        text,
+  channel_member_id text,
+  primary key (organization_id, id),
+  foreign key (organization_id, group_id) references groups (organization_id, id),
+  foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, guest_id) references guests (organization_id, id),
+  foreign key (organization_id, key_id) references organization_keys (organization_id, id),
+  foreign key (channel_member_id, channel_id, organization_id) references memberships (id, channel_id, organization_id),
+  constraint group_members_one_reference check (
+    (member_type = 'patient') = (patient_id is not null) and (member_type = 'guest') = (guest_id is not null)),
+  constraint group_members_left_once check ((status = 'left') = (left_at is not null)),
+  constraint group_members_notes_closed check ((notes is null) = (key_id is null)),
+  constraint group_members_in_a_channel check (
+    (channel_id is null) = (channel_member_id is null) and (channel_id is null or member_type = 'patient'))
+);
+comment on table group_members is 'The roster. Leaving ends a row; coming back starts a new one. Capacity is counted with the group locked; the partial indexes are the net.';
+comment on column group_members.channel_member_id is 'The membership that this row has given in the group''s channel, once: who left the channel by hand stays out until they have a new row.';
+create index ix_group_members_group_status on group_members (organization_id, group_id, status);
+create unique index ix_group_members_unique_patient on group_members (organization_id, group_id, patient_id)
+  where status = 'active' and member_type = 'patient';
+create unique index ix_group_members_unique_guest on group_members (organization_id, group_id, guest_id)
+  where status = 'active' and member_type = 'guest';
+create index group_members_of_a_patient on group_members (patient_id, organization_id) where patient_id is not null;
+create index group_members_of_a_guest on group_members (guest_id, organization_id) where guest_id is not null;
+
+create table encounters (
+  organization_id      text not null references organizations,
+  id                   text not null check (id ~ '^enc_[0-9a-z]{20}$'),
+  subject_type         text not null default 'patient' check (subject_type in ('patient', 'group')),
+  patient_id           text,
+  group_id             text,
+  encounter_date       timestamptz not null,
+  type                 text not null check (type ~ '^[a-z][a-z0-9_-]{0,59}$'),
+  chief_complaint      bytea,
+  key_id               text,
+  documentation_status text not null default 'not_started'
+    check (documentation_status in ('not_started', 'in_progress', 'complete')),
+  finalized_at         timestamptz,
+  finalized_by         text,
+  created_by_user      text not null,
+  created_at           timestamptz not null default now(),
+  primary key (organization_id, id),
+  unique (organization_id, id, group_id),
+  foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, group_id) references groups (organization_id, id),
+  foreign key (organization_id, key_id) references organization_keys (organization_id, id),
+  foreign key (organization_id, finalized_by) references team_members (organization_id, id),
+  foreign key (organization_id, created_by_user) references team_members (organization_id, id),
+  constraint encounters_one_subject check (
+    (subject_type = 'patient') = (patient_id is not null) and (subject_type = 'group') = (group_id is not null)),
+  constraint encounters_chief_complaint_closed check ((chief_complaint is null) = (key_id is null)),
+  constraint encounters_finalized_by_somebody check ((finalized_at is null) = (finalized_by is null)),
+  constraint encounters_finalized_are_documented check (finalized_at is null or documentation_status = 'complete')
+);
+comment on table encounters is 'What took place, with one patient or with a group: both subjects go through one path. The chief complaint is encrypted.';
+create index ix_encounters_group_id on encounters (organization_id, group_id);
+create index ix_encounters_org_subject_type on encounters (organization_id, subject_type);
+create index encounters_of_a_patient on encounters (patient_id, organization_id) where patient_id is not null;
+
+create table encounter_practitioners (
+  organization_id text not null,
+  encounter_id    text not null,
+  team_member_id  text not null,
+  is_assigned     boolean not null default true,
+  primary key (organization_id, encounter_id, team_member_id),
+  foreign key (organization_id, encounter_id) references encounters (organization_id, id),
+  foreign key (organization_id, team_member_id) references team_members (organization_id, id)
+);
+comment on table encounter_practitioners is 'Which team members an encounter is assigned to. Who is taken off it is kept, as not assigned.';
+
+create table encounter_notes (
+  organization_id  text not null,
+  id               text not null check (id ~ '^note_[0-9a-z]{20}$'),
+  encounter_id     text not null,
+  note_type        text not null check (note_type ~ '^[a-z][a-z0-9_-]{0,59}$'),
+  participant_type text check (participant_type in ('patient', 'guest')),
+  patient_id       text,
+  guest_id         text,
+  author_id        text not null,
+  key_id           text not null,
+  content          bytea not null,
+  created_at       timestamptz not null default now(),
+  primary key (organization_id, id),
+  foreign key (organization_id, encounter_id) references encounters (organization_id, id),
+  foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, guest_id) references guests (organization_id, id),
+  foreign key (organization_id, author_id) references team_members (organization_id, id),
+  foreign key (organization_id, key_id) references organization_keys (organization_id, id),
+  constraint encounter_notes_one_participant check (
+    (participant_type is not distinct from 'patient') = (patient_id is not null)
+    and (participant_type is not distinct from 'guest') = (guest_id is not null))
+);
+comment on table encounter_notes is 'Clinical notes of an encounter, encrypted, of the whole of it or about one participant. Written once and never changed.';
+create index encounter_notes_of_an_encounter on encounter_notes (encounter_id, organization_id);
+
+create table group_form_submissions (
+  organization_id        text not null,
+  id                     text not null check (id ~ '^gfs_[0-9a-z]{20}$'),
+  encounter_id           text not null,
+  group_id               text not null,
+  participant_type       text not null check (participant_type in ('patient', 'guest')),
+  patient_id             text,
+  guest_id               text,
+  form_id                text not null check (form_id ~ '^[!-~]{1,100}$'),
+  external_submission_id text check (external_submission_id ~ '^[!-~]{1,200}$'),
+  submitted_at           timestamptz not null default now(),
+  submission_metadata    jsonb not null default '{}' check (jsonb_typeof(submission_metadata) = 'object'),
+  primary key (organization_id, id),
+  foreign key (organization_id, encounter_id, group_id) references encounters (organization_id, id, group_id),
+  foreign key (organization_id, group_id) references groups (organization_id, id),
+  foreign key (organization_id, patient_id) references patients (organization_id, id),
+  foreign key (organization_id, guest_id) references guests (organization_id, id),
+  constraint group_form_submissions_one_reference check (
+    (participant_type = 'patient') = (patient_id is not null) and (participant_type = 'guest') = (guest_id is not null))
+);
+comment on table group_form_submissions is 'Who answered which form in which session; the answers themselves are with the forms'' own service.';
+create index group_form_submissions_of_an_encounter on group_form_submissions (encounter_id, organization_id);
+create unique index group_form_submissions_once on group_form_submissions (external_submission_id, form_id, organization_id)
+  where external_submission_id is not null;
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- The access log: who did what, when, on whose record
 -- ---------------------------------------------------------------------------------------------------------------------
 
@@ -634,6 +821,8 @@ grant select on audit_entries, audit_seals, audit_heads, audit_signing_keys, aud
 grant select on organizations to warmline_sealer, warmline_auditor;
 grant insert on audit_seals, audit_heads, audit_signing_keys to warmline_sealer;
 grant update (entry_id) on audit_mark to warmline_sealer;
+grant select, insert, update on groups, guests, group_members, encounters, encounter_practitioners to warmline_app;
+grant select, insert on encounter_notes, group_form_submissions to warmline_app;
 grant select, insert, update on patient_group_team, organization_settings, archivings, activation_rules, activation_nominees to warmline_app;
 
 -- The queue is the library's (jobs.sql, in a schema of its own); there the application takes rows out as well.

@@ -8,16 +8,17 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     2  events audit locks refusals sealing jobs   0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
-    7  operations                            0–4
+    5  roster                                0–4
+    7  operations                            0–5
     8  api                                   0–7
     8  gateway                               0–1 and its own ports: it knows no domain
     8  readiness, then health, inspection    0–1
     9  app                                   all of server
-       cli, dev                              on top of it; workers stand beside and import 0–4
+       cli, dev                              on top of it; workers stand beside and import 0–5
 
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.fields,
 gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
-chat.activation_plan, people.naming, limits,
+chat.activation_plan, people.naming, roster.policy, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

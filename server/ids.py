@@ -4,6 +4,7 @@ An id is a prefix that tells its type and 20 random characters (100 bits). None 
 patients, and an id that tells when it was made links what should not be linked (domain.md §1).
 """
 
+import re
 import secrets
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
@@ -29,6 +30,11 @@ class Id(str):
     def new(cls) -> Self:
         """A fresh id."""
         return cls(f"{cls.prefix}_" + secrets.token_bytes(_LENGTH).translate(_ALPHABET).decode())
+
+    @classmethod
+    def fits(cls, text: str) -> bool:
+        """Whether a text has the form of such an id."""
+        return re.fullmatch(f"{cls.prefix}_[0-9a-z]{{{_LENGTH}}}", text) is not None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -109,6 +115,42 @@ class ArchivingId(Id):
     """A request to archive a team member."""
 
     prefix, names = "arc", "archiving"
+
+
+class GroupId(Id):
+    """A group of the roster."""
+
+    prefix, names = "grp", "group"
+
+
+class GuestId(Id):
+    """A guest: in groups without being a patient."""
+
+    prefix, names = "gst", "guest"
+
+
+class GroupMemberId(Id):
+    """A row of a group's roster."""
+
+    prefix, names = "gm", "group_member"
+
+
+class EncounterId(Id):
+    """An encounter, with a patient or with a group."""
+
+    prefix, names = "enc", "encounter"
+
+
+class NoteId(Id):
+    """A note of an encounter."""
+
+    prefix, names = "note", "note"
+
+
+class SubmissionId(Id):
+    """A form submission of a group's participant."""
+
+    prefix, names = "gfs", "submission"
 
 
 def now() -> datetime:

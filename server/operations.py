@@ -42,6 +42,7 @@ from server.people import access_log, actors, archivings, patient_groups, patien
 from server.people.actors import Actor, Identity
 from server.people.team import Nothing
 from server.refusals import Refusal, Refusals
+from server.roster import contents
 from server.watching import watched
 
 SIGNED_IN: Final = "signed in"
@@ -73,6 +74,8 @@ class Operation:
     permission: str
     audits: str
     verb: Verb | None
+    envelope: bool = False
+    """Over HTTP it answers {"success": true, "data": …}, or {"success": false, "error": …} (domain.md §5)."""
 
     @property
     def summary(self) -> str:
@@ -152,6 +155,8 @@ OPERATIONS: Final = (
 
     Operation("member.add", "POST", _MEMBERS, memberships.AddMember, memberships.Added, SIGNED_IN, "member.add", memberships.add),
     Operation("member.remove", "DELETE", _MEMBERS + "/{member_id}", memberships.RemoveMember, memberships.Removed, SIGNED_IN, "member.remove", memberships.remove),
+
+    *(Operation(*line, envelope=True) for line in contents.OPERATIONS),
 )
 # fmt: on
 

@@ -8,8 +8,9 @@ from sqlmodel import SQLModel
 
 from server.chat import models as _chat
 from server.people import models as _people
+from server.roster import models as _roster
 
-MODULES = (_people, _chat)
+MODULES = (_people, _chat, _roster)
 
 WITHOUT_A_CLASS = {"log_generation", "schema_state"} | {
     *("audit_entries", "audit_seals", "audit_heads", "audit_signing_keys", "audit_mark")

@@ -8,7 +8,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from server import locks
 from server.chat.append import append
 from server.chat.bodies import close
-from server.ids import ArchivingId, ChannelId, MessageId, PersonId, PictureId
+from server.ids import (
+    ArchivingId,
+    ChannelId,
+    EncounterId,
+    GroupId,
+    GroupMemberId,
+    GuestId,
+    MessageId,
+    NoteId,
+    PersonId,
+    PictureId,
+    SubmissionId,
+)
 from server.people import identities
 from server.sealing.sealer import Sealer
 from tests.support.cast import Clinic
@@ -56,9 +68,63 @@ async def fill(clinic: Clinic) -> None:
     await rule(clinic, colleague, await clinic.channel("group", clinic.clinician))
     await prove(clinic)
     await show(clinic, channel, patient)
+    await gather(clinic, await clinic.channel("group", clinic.clinician, patient), patient)
     async with clinic.database.transaction() as tx:
         await identities.link(
             tx, clinic.organization_id, PersonId(patient), "https://id.example", clinic.organization_id
+        )
+
+
+async def gather(clinic: Clinic, channel: ChannelId, patient: str) -> None:
+    """A group with a patient, a guest who has become one, and an encounter with all that it can have."""
+    who, organization_id = clinic.clinician, clinic.organization_id
+    group, guest, member = GroupId.new(), GuestId.new(), GroupMemberId.new()
+    encounters = [EncounterId.new(), EncounterId.new()]
+    [key] = await clinic.sql("select id from organization_keys where organization_id = $1", organization_id)
+    closed = (key["id"], b"")
+    membership = await clinic.membership(channel, patient)
+    for statement, *values in (
+        (
+            """insert into groups (organization_id, id, name, type, facilitator_id, created_by_user, channel_id, channel_status)
+               values ($1, $2, 'Group', 'therapy', $3, $3, $4, 'active')""", group, who, channel,
+        ),
+        (
+            """insert into guests (organization_id, id, display_name, key_id, notes, is_active, patient_id, created_by_user)
+               values ($1, $2, 'Guest', $3, $4, false, $5, $6)""", guest, *closed, patient, who,
+        ),
+        (
+            """insert into group_members (organization_id, id, group_id, member_type, patient_id, key_id, notes, channel_id,
+                                          channel_member_id) values ($1, $2, $3, 'patient', $4, $5, $6, $7, $8)""",
+            member, group, patient, *closed, channel, membership,
+        ),
+        (
+            "insert into group_members (organization_id, id, group_id, member_type, guest_id) values ($1, $2, $3, 'guest', $4)",
+            GroupMemberId.new(), group, guest,
+        ),
+        (
+            """insert into encounters (organization_id, id, subject_type, group_id, encounter_date, type, key_id, chief_complaint,
+                 documentation_status, finalized_at, finalized_by, created_by_user)
+               values ($1, $2, 'group', $3, now(), 'therapy', $4, $5, 'complete', now(), $6, $6)""",
+            encounters[0], group, *closed, who,
+        ),
+        (
+            """insert into encounters (organization_id, id, patient_id, encounter_date, type, created_by_user)
+               values ($1, $2, $3, now(), 'therapy', $4)""", encounters[1], patient, who,
+        ),
+        ("insert into encounter_practitioners values ($1, $2, $3)", encounters[0], who),
+    ):  # fmt: skip
+        await clinic.sql(statement, organization_id, *values)
+    for kind, named in (("patient", patient), ("guest", guest)):
+        await clinic.sql(
+            f"""insert into encounter_notes (organization_id, id, encounter_id, note_type, participant_type, {kind}_id, author_id,
+                  key_id, content) values ($1, $2, $3, 'note', '{kind}', $4, $5, $6, $7)""",
+            *(organization_id, NoteId.new(), encounters[0], named, who, *closed),
+        )
+        await clinic.sql(
+            f"""insert into group_form_submissions (organization_id, id, encounter_id, group_id, participant_type, {kind}_id,
+                  form_id)
+                values ($1, $2, $3, $4, '{kind}', $5, 'form')""",
+            *(organization_id, SubmissionId.new(), encounters[0], group, named),
         )
 
 

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-APPEND_ONLY = ("events", "message_revisions")
+APPEND_ONLY = ("events", "message_revisions", "encounter_notes", "group_form_submissions")
 READ_ONLY = ("log_generation", "schema_state")
 
 

@@ -32,6 +32,9 @@ COPIED = (
     "memberships",
     "channel_profiles",
     "events",
+    "groups",
+    "guests",
+    "group_members",
 )
 
 
@@ -95,6 +98,7 @@ async def done_in_one(clinic: Clinic, owner: asyncpg.Connection, operation: Oper
     if kind == "archived":
         gone = [world.own["patient"], world.own["team_member"]]
         await owner.execute("update people set status = 'archived' where id = any ($1)", gone)
+        await owner.execute("update group_members set status = 'left', left_at = clock_timestamp()")
     sent = await world.clinic.send(world.caller, world.own["channel"], "Root")
     before = await state(owner, twin.organization_id)
     params = sample(operation.params, world.own | {"message": sent["message_id"]})

@@ -40,10 +40,12 @@ def _endpoint(
             params = await _params(request, operation, max_body)
             result = await dispatcher.call(identity, operation.name, params, request_id, admitted=False)
         except WarmlineError as error:
-            return refusal(error, request_id)
+            return refusal(error, request_id, envelope=operation.envelope)
         except Exception:
             log.exception("operation %s failed, request %s", operation.name, request_id)
-            return refusal(Failed(), request_id)
+            return refusal(Failed(), request_id, envelope=operation.envelope)
+        if operation.envelope:
+            result = b'{"success":true,"data":' + result + b"}"
         return Response(result, media_type="application/json", headers=HEADERS | {"X-Request-Id": request_id})
 
     return endpoint

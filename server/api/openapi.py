@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from server.operations import Operation
 
 _REF = "#/components/schemas/{model}"
-_ERROR = {
+_ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["error", "request_id"],
     "properties": {
@@ -25,6 +25,11 @@ _ERROR = {
         },
         "request_id": {"type": "string"},
     },
+}
+_REFUSED = {
+    "type": "object",
+    "required": ["success", *_ERROR["required"]],
+    "properties": {"success": {"const": False}, **_ERROR["properties"]},
 }
 
 
@@ -44,7 +49,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": definitions["$defs"] | {"Error": _ERROR},
+            "schemas": definitions["$defs"] | {"Error": _ERROR, "Refused": _REFUSED},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -55,6 +60,7 @@ def _describe(operation: Operation, result: dict[str, Any], definitions: dict[st
     fields, required = model.get("properties", {}), set(model.get("required", ()))
     in_path = set(re.findall(r"{(\w+)}", operation.path))
     in_body = operation.method in ("POST", "PUT")
+    refused = "Refused" if operation.envelope else "Error"
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -66,10 +72,10 @@ def _describe(operation: Operation, result: dict[str, Any], definitions: dict[st
             if name in in_path or not in_body
         ],
         "responses": {
-            "200": {"description": "Done", "content": {"application/json": {"schema": result}}},
+            "200": {"description": "Done", "content": {"application/json": {"schema": _answer(operation, result)}}},
             "default": {
                 "description": "Refused; the message says what to do",
-                "content": {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}},
+                "content": {"application/json": {"schema": {"$ref": _REF.format(model=refused)}}},
             },
         },
     }
@@ -78,3 +84,11 @@ def _describe(operation: Operation, result: dict[str, Any], definitions: dict[st
         schema = {"type": "object", "properties": body, "required": sorted(required - in_path)}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return described
+
+
+def _answer(operation: Operation, result: dict[str, Any]) -> dict[str, Any]:
+    """What HTTP answers: the result, or the envelope around it."""
+    if not operation.envelope:
+        return result
+    properties = {"success": {"const": True}, "data": result}
+    return {"type": "object", "required": ["success", "data"], "properties": properties}

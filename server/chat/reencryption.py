@@ -12,9 +12,13 @@ from server.chat import bodies
 from server.crypto import KeyRing
 from server.errors import Unavailable
 from server.events import Words
-from server.people import pictures
+from server.people import pictures, sealed
 
-TABLES = {"message_revisions": ("ciphertext", "reason"), "pictures": pictures.SIZES}
+TABLES = {
+    "message_revisions": ("ciphertext", "reason"),
+    "pictures": pictures.SIZES,
+    **{table: (column,) for table, (column, *_) in sealed.TABLES.items()},
+}
 """The tables and columns with records under data keys that are closed anew here. A test compares this with the schema."""
 
 BATCH = 500
@@ -40,11 +44,13 @@ update message_revisions r set key_id = n.key_id, ciphertext = n.ciphertext, rea
 
 @dataclass
 class Progress:
-    """How far it is: the last revision and picture looked at, how many were closed anew, and which do not open."""
+    """How far it is: the last revision, picture and text looked at, how many were closed anew, and which do not open."""
 
     message_id: str = ""
     revision: int = 0
     picture_id: str = ""
+    text_ids: dict[str, str] = field(default_factory=dict)
+    """By table of people/sealed.py."""
     changed: int = 0
     unopened: list[str] = field(default_factory=list)
 
@@ -72,7 +78,11 @@ async def next_batch(connection: asyncpg.Connection, keys: KeyRing, progress: Pr
     progress.changed += len(changes)
     if rows:
         progress.message_id, progress.revision = rows[-1]["message_id"], rows[-1]["revision"]
-    return len(rows) == BATCH or await _next_pictures(connection, keys, progress, dry_run)
+    return (
+        len(rows) == BATCH
+        or await _next_pictures(connection, keys, progress, dry_run)
+        or await _next_texts(connection, keys, progress, dry_run)
+    )
 
 
 async def _next_pictures(connection: asyncpg.Connection, keys: KeyRing, progress: Progress, dry_run: bool) -> bool:
@@ -82,6 +92,19 @@ async def _next_pictures(connection: asyncpg.Connection, keys: KeyRing, progress
     progress.unopened += unopened
     progress.picture_id = done[-1] if done else progress.picture_id
     return len(done) == _PICTURES
+
+
+async def _next_texts(connection: asyncpg.Connection, keys: KeyRing, progress: Progress, dry_run: bool) -> bool:
+    for table in sealed.TABLES:
+        after = progress.text_ids.get(table, "")
+        async with connection.transaction():
+            done, unopened = await sealed.close_anew(connection, keys, table, after, BATCH, dry_run)
+        progress.changed += len(done) - len(unopened)
+        progress.unopened += unopened
+        progress.text_ids[table] = done[-1] if done else after
+        if len(done) == BATCH:
+            return True
+    return False
 
 
 async def _anew(keys: KeyRing, row: asyncpg.Record) -> tuple[str | int | bytes | None, ...]:

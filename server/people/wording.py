@@ -1,8 +1,9 @@
 """Names and addresses as parameters: trimmed, bounded, and free of characters that deceive or break."""
 
+import json
 import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -55,3 +56,23 @@ def _display_name(value: str) -> str:
 
 DisplayName = Annotated[str, Field(max_length=200), AfterValidator(_display_name)]
 """A name that a patient chooses to be shown by: see naming.wrong. Whose it must not look like is asked elsewhere."""
+
+
+_MOST_DATA = 10_000
+
+
+def _data(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        size = len(written.encode())
+    except (ValueError, RecursionError):
+        raise ValueError("must hold no NaN, no infinity, no half characters, and not be nested so deep") from None
+    if size > _MOST_DATA:
+        raise ValueError(f"must be at most {_MOST_DATA} bytes as JSON")
+    if "\\u0000" in written:
+        raise ValueError("must hold no NUL character")
+    return value
+
+
+Data = Annotated[dict[str, Any], AfterValidator(_data)]
+"""A JSON object of a caller's own making, kept as it is: at most 10,000 bytes."""

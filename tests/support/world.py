@@ -32,16 +32,26 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
     channel = await clinic.channel(kind, *people, patient=about)
     await clinic.channel("service_team", patient, leaver, patient=patient)
     message = await clinic.send(writer, channel, "Text")
-    [group, *_] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
-    return {
+    [cohort, *_] = await clinic.sql("select id from patient_groups where organization_id = $1", clinic.organization_id)
+    return await roster(clinic) | {
         "patient": patient,
         "team_member": leaver,
         "person": newcomer,
-        "patient_group": group["id"],
+        "patient_group": cohort["id"],
         "channel": channel,
         "membership": await clinic.membership(channel, leaver),
         "message": message["message_id"],
     }
+
+
+async def roster(clinic: Clinic) -> Ids:
+    """A group with a guest in it."""
+    who = clinic.clinician
+    group = await clinic.call(who, "group.create", name="Group", type="therapy")
+    guest = await clinic.call(who, "guest.create", display_name="Guest")
+    named = {"group_id": group["id"], "member_type": "guest", "guest_id": guest["id"]}
+    member = await clinic.call(who, "group_member.add", **named)
+    return {"group": group["id"], "guest": guest["id"], "group_member": member["id"]}
 
 
 async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
@@ -55,6 +65,8 @@ async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
     gone = {"patient": str(await clinic.patient()), "team_member": str(await clinic.team_member())}
     for person in gone.values():
         await clinic.archive(person)
+    where = {"group_id": own["group"], "group_member_id": own["group_member"]}
+    await clinic.call(clinic.clinician, "group_member.remove", **where)
     yield own | gone, clinic.clinician
 
 
