@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from server.ids import GroupId, GroupMemberId, GuestId
 from tests.support.cast import Clinic
 
 Ids = dict[str, str]
@@ -45,13 +46,18 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
 
 
 async def roster(clinic: Clinic) -> Ids:
-    """A group with a guest in it."""
-    who = clinic.clinician
-    group = await clinic.call(who, "group.create", name="Group", type="therapy")
-    guest = await clinic.call(who, "guest.create", display_name="Guest")
-    named = {"group_id": group["id"], "member_type": "guest", "guest_id": guest["id"]}
-    member = await clinic.call(who, "group_member.add", **named)
-    return {"group": group["id"], "guest": guest["id"], "group_member": member["id"]}
+    """A group with a guest in it; written past the operations, which are what is tried."""
+    group, guest, member = GroupId.new(), GuestId.new(), GroupMemberId.new()
+    for statement, *values in (
+        ("insert into groups (organization_id, id, name, type, created_by_user) values ($1, $2, 'Group', 'therapy', $3)",
+         group, clinic.clinician),
+        ("insert into guests (organization_id, id, display_name, created_by_user) values ($1, $2, 'Guest', $3)",
+         guest, clinic.clinician),
+        ("insert into group_members (organization_id, id, group_id, member_type, guest_id) values ($1, $2, $3, 'guest', $4)",
+         member, group, guest),
+    ):  # fmt: skip
+        await clinic.sql(statement, clinic.organization_id, *values)
+    return {"group": group, "guest": guest, "group_member": member}
 
 
 async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
@@ -65,8 +71,8 @@ async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
     gone = {"patient": str(await clinic.patient()), "team_member": str(await clinic.team_member())}
     for person in gone.values():
         await clinic.archive(person)
-    where = {"group_id": own["group"], "group_member_id": own["group_member"]}
-    await clinic.call(clinic.clinician, "group_member.remove", **where)
+    left = "update group_members set status = 'left', left_at = clock_timestamp() where id = $1"
+    await clinic.sql(left, own["group_member"])
     yield own | gone, clinic.clinician
 
 
