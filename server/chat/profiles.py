@@ -116,10 +116,13 @@ async def update_in_channel(tx: Transaction, actor: Actor, params: UpdateChannel
     name = await fitting(tx, actor.organization_id, [params.channel_id], actor.person_id, params.display_name)
     place = (actor.organization_id, params.channel_id, actor.person_id)
     [before] = await tx.rows(
-        """select (select picture_id from channel_profiles where (organization_id, channel_id, person_id) = ($1, $2, $3))
-                  as picture_id""",
+        """select p.picture_id, p.display_name, a.display_name as default_name from patients a left join channel_profiles p
+               on (p.organization_id, p.channel_id, p.person_id) = (a.organization_id, $2, a.id)
+            where (a.organization_id, a.id) = ($1, $3)""",
         *place,
     )
+    if name is None and before["display_name"] is not None:  # the profile's name is seen here from now on
+        await fitting(tx, actor.organization_id, [params.channel_id], actor.person_id, before["default_name"])
     if params.picture == "own" and before["picture_id"] is None:
         raise Invalid("picture: you have given none for this channel. Upload one for it first.")
     await tx.rows(

@@ -118,3 +118,18 @@ async def test_open_pages_are_told_of_a_new_name_by_membership_alone(clinic: Cli
         assert told == {"type": "profile", "member": await clinic.membership(one, patient)}
     assert b"Bluebird" not in payload
     assert patient.encode() not in payload
+
+
+async def test_taking_back_a_name_for_one_channel_does_not_bring_a_name_that_is_taken_there(clinic: Clinic) -> None:
+    patient, other = await clinic.patient(), await clinic.patient()
+    channel = await clinic.channel("group", clinic.clinician, patient, other)
+    await named_in(clinic, patient, channel, "Heron")
+    await named(clinic, other, "Bluebird")
+    await named(clinic, patient, "Blue Bird")  # nobody sees it in the channel
+    with pytest.raises(Conflict, match="looks like"):
+        await named_in(clinic, patient, channel, None)
+    shown = await names(clinic, other, channel)
+    assert sorted(name for name in shown.values() if name.startswith("Blue")) == ["Bluebird"]
+    await named(clinic, patient, None)
+    await named_in(clinic, patient, channel, None)
+    assert (await names(clinic, other, channel))[await clinic.membership(channel, patient)] == "Group member"
