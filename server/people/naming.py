@@ -63,14 +63,18 @@ def same(one: str, other: str) -> bool:
 
 def imitates(name: str, staff: Iterable[str]) -> bool:
     """Whether a name could be taken for a team member's: it is, holds or reorders one, or bears a title of staff."""
-    words = {fold(word) for word in unicodedata.normalize("NFKC", name).replace("-", " ").split()}
-    if words & {fold(title) for title in _TITLES}:
+    words, whole = _words(name), fold(name)
+    if (words | {fold(word) for word in name.split()} | {whole}) & {fold(title) for title in _TITLES}:
         return True
-    whole = fold(name)
     return any(
-        whole == folded
-        or (len(folded) >= _SHORTEST_WITHIN and folded in whole)
-        or words == {fold(w) for w in one.split()}
+        whole == folded or (len(folded) >= _SHORTEST_WITHIN and folded in whole) or words == _words(one)
         for one in staff
         for folded in [fold(one)]
     )
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name, folded; whatever is no letter, digit or mark stands between two."""
+    plain = unicodedata.normalize("NFKC", name)
+    apart = "".join(c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in plain)
+    return {fold(word) for word in apart.split()}

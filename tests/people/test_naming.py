@@ -20,7 +20,23 @@ def test_what_looks_like_a_team_members_name_imitates_it(name: str) -> None:
     assert imitates(name, STAFF)
 
 
-@pytest.mark.parametrize("name", ["Dr Blue", "dr. Blue", "Nurse", "Blue (Admin)", "Care Team", "Dосtоr B", "DR"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Dr Blue",
+        "dr. Blue",
+        "Nurse",
+        "Blue (Admin)",
+        "Care Team",
+        "Dосtоr B",
+        "DR",
+        "Dr.Blue",
+        "Nurse/Blue",
+        "Blue_Admin",
+        "T e a m",
+        "S.t.a.f.f",
+    ],
+)
 def test_a_title_of_staff_imitates_staff(name: str) -> None:
     assert imitates(name, [])
 
