@@ -17,7 +17,7 @@ class MemberShape(BaseModel):
     """Somebody in a channel, now or once. What is None for patients is for staff alone.
 
     `picture` is there if they show one: GET /api/channels/{channel}/members/{member}/picture/{picture} with size small or large.
-    It is another word in each channel, and for each picture.
+    It is another word in each channel, and for each picture. `read_offset` is how far they have read: 0 who only joined.
     """
 
     id: MembershipId
@@ -41,8 +41,10 @@ class Directory(BaseModel):
     seen_offset: int
 
 
+# A mark that stands where its member joined was put there, so that what is older is not unread: they have read nothing yet.
 _DIRECTORY = """
-select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.read_offset, m.joined_at, m.source,
+select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.joined_at, m.source,
+       case when m.read_offset = m.joined_offset then 0 else m.read_offset end as read_offset,
        t.name as team_name, t.role, coalesce(p.display_name, a.display_name) as display_name,
        coalesce(a.preferred_name, a.legal_name) as real_name,
        case coalesce(p.picture, 'default') when 'default' then a.picture_id when 'own' then p.picture_id end as picture_id

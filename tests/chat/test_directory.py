@@ -54,7 +54,7 @@ async def test_how_far_the_team_has_read_is_for_all_and_who_for_staff(clinic: Cl
     for person in (patient, clinic.clinician):
         assert (await clinic.call(person, "channel.directory", channel_id=channel))["seen_offset"] == 3
     await clinic.remove(channel, colleague)
-    assert (await clinic.call(patient, "channel.directory", channel_id=channel))["seen_offset"] == 1
+    assert (await clinic.call(patient, "channel.directory", channel_id=channel))["seen_offset"] == 0
 
 
 async def test_who_has_left_stays_known_for_what_they_wrote(clinic: Clinic) -> None:
@@ -100,3 +100,22 @@ async def test_events_for_staff_reach_no_patients_history(clinic: Clinic) -> Non
         for person in (patient, clinic.clinician)
     }
     assert seen == {patient: [1], clinic.clinician: [2, 1]}
+
+
+async def test_whoever_only_joined_has_not_seen_what_was_written_before(clinic: Clinic) -> None:
+    patient, colleague = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient)
+    sent = await clinic.send(patient, channel, "Nobody has read this")
+    await clinic.add(channel, colleague)
+
+    async def seen() -> int:
+        return int((await clinic.call(patient, "channel.directory", channel_id=channel))["seen_offset"])
+
+    assert await seen() == 0
+    team = [one for one in (await directory(clinic, colleague, channel)).values() if one["kind"] == "team_member"]
+    assert [one["read_offset"] for one in team] == [0, 0]
+    await clinic.call(clinic.clinician, "channel.read", channel_id=channel, offset=sent["offset"])
+    assert await seen() == sent["offset"]
+    later = await clinic.send(patient, channel, "Nor this")
+    await clinic.call(colleague, "channel.read", channel_id=channel, offset=later["offset"])
+    assert await seen() == later["offset"]
