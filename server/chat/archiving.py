@@ -91,8 +91,8 @@ async def archive(tx: Transaction, actor: Actor, params: ArchiveTeamMember) -> A
 
     Raises:
         NotFound: no such team member. Invalid: the successor is nobody here, or the same person.
-        Conflict: they are archived already, or are being; the successor is; a channel would be left without staff; or the
-            situation has changed since the preview.
+        Conflict: they are archived already, or are being; the successor is; a
+            channel without staff; or the situation has changed since the preview.
     """
     return await request(tx, actor.organization_id, actor.person_id, params)
 
@@ -152,7 +152,7 @@ async def _do(tx: Transaction, asked: dict[str, Any], plan: Plan) -> None:
     if plan.successor is not None:
         await archivings.pass_on(tx, organization_id, asked["person_id"], plan.successor)
     await staffing.apply(tx, organization_id, plan.joins, plan.ends)
-    await staffing.record(tx, asked, plan.joins)
+    await staffing.record(tx, organization_id, asked["requested_by"], asked["id"], plan.joins, archiving_id=asked["id"])
     facts = {
         "archiving_id": asked["id"], "team_member_id": asked["person_id"], "successor_id": plan.successor,
         "left": len(plan.ends), "handed_over": len({join.channel for join in plan.joins}), "patients": len(plan.patients),

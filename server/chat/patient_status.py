@@ -12,6 +12,7 @@ from server.locks import lock
 from server.people import patients
 from server.people.actors import Actor
 from server.people.patients import GetPatient, PatientShape
+from server.people.signing_out import sign_out
 
 _CHANNELS = """
 select c.id, c.kind, c.status, m.id as membership, mine.id as actor_membership
@@ -27,7 +28,7 @@ _OWN = ("care_team", "service_team")
 async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientShape:
     """Archive a patient: their care and service channels close, their places in groups end; staff channels stay.
 
-    They still sign in, and only read.
+    Their connections are closed, once. They still sign in, and only read.
 
     Raises:
         NotFound: no such patient. Conflict: archived already.
@@ -44,6 +45,7 @@ async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientS
     await _set_channels(tx, actor, closing, "archived")
     ends = [(row["id"], row["membership"]) for row in channels if row["kind"] not in _OWN]
     await staffing.apply(tx, organization_id, [], ends)
+    await sign_out(tx, organization_id, patient_id)
     return await patients.get(tx, actor, params)
 
 
@@ -71,6 +73,7 @@ async def unarchive(tx: Transaction, actor: Actor, params: GetPatient) -> Patien
             "allocation clinician, or add a team member to the channels, then do this again."
         )
     await staffing.apply(tx, organization_id, joins, [])
+    await staffing.record(tx, organization_id, actor.person_id, actor.request_id, joins)
     await _set_status(tx, organization_id, "patient", patient_id, "active")
     found = await tx.rows(_CHANNELS, organization_id, patient_id, actor.person_id)
     opening = [row for row in found if row["kind"] in _OWN and row["status"] == "archived"]

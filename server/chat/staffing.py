@@ -3,7 +3,6 @@ number of channels (domain.md §2). The people and the channels are locked."""
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from server.chat.append import append_many
 from server.chat.memberships import tell
@@ -97,11 +96,13 @@ async def _end(
         tell(tx, organization_id, row["channel_id"], row["person_id"])
 
 
-async def record(tx: Transaction, asked: dict[str, Any], joins: Sequence[Join]) -> None:
-    """Say in the access log, of each channel that was handed over, to whom and on whose request."""
+async def record(
+    tx: Transaction, organization_id: OrganizationId, by: str | None, request_id: str, joins: Sequence[Join], **why: str
+) -> None:
+    """Say in the access log, of each channel that was handed over, to whom and on whose request; `why` are further ids."""
     handed: dict[str, list[str]] = {}
     for join in joins:
         handed.setdefault(join.channel, []).append(join.person)
     if handed:
-        facts = [json.dumps({"archiving_id": asked["id"], "team_member_ids": people}) for people in handed.values()]
-        await tx.rows(_RECORD, asked["organization_id"], asked["requested_by"], asked["id"], list(handed), facts)
+        facts = [json.dumps({**why, "team_member_ids": people}) for people in handed.values()]
+        await tx.rows(_RECORD, organization_id, by, request_id, list(handed), facts)

@@ -1,12 +1,18 @@
 """Archiving and unarchiving patients, and changing them: their channels close and open, and are staffed before they open."""
 
 import asyncio
+import json
+import time
 from typing import Any
 
+import asyncpg
 import pytest
 
-from server.errors import Conflict, Forbidden, Invalid, NotFound, WarmlineError
+from server import events
+from server.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized, WarmlineError
 from server.ids import PatientGroupId, PatientId, TeamMemberId
+from server.people import actors
+from server.people.actors import Identity
 from tests.chat.test_archiving import archived, ask, log, outcome, team
 from tests.chat.test_staffed import UNSTAFFED
 from tests.support.cast import Clinic
@@ -17,7 +23,7 @@ async def patient_call(clinic: Clinic, verb: str, patient: str, **more: Any) -> 
     return dict(await clinic.call(clinic.clinician, f"patient.{verb}", patient_id=patient, **more))
 
 
-async def everywhere(clinic: Clinic) -> tuple[str, dict[str, str]]:
+async def everywhere(clinic: Clinic) -> tuple[PatientId, dict[str, str]]:
     """A patient with a channel of each kind that they, or their team, can have."""
     patient, other = await clinic.patient(), await clinic.patient()
     care = await clinic.care_team(patient)
@@ -132,3 +138,35 @@ async def test_what_is_changed_is_what_was_given(clinic: Clinic, elsewhere: Clin
                 await patient_call(clinic, verb, absent)
     with pytest.raises(Forbidden):
         await clinic.call(colleague, "patient.archive", patient_id=patient)
+
+
+async def test_who_is_added_as_a_patient_comes_back_is_recorded(clinic: Clinic, database_url: str) -> None:
+    patient, last = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, last)
+    await patient_call(clinic, "archive", patient)
+    await archived(clinic, last)
+    await patient_call(clinic, "unarchive", patient)
+    owner = await asyncpg.connect(database_url)
+    rows = await owner.fetch(
+        "select * from audit_entries where operation = 'channel.handed_over' and channel_id = $1 order by id desc limit 1",
+        channel,
+    )
+    await owner.close()
+    assert [(row["actor_id"], row["patient_id"], json.loads(row["facts"])["team_member_ids"]) for row in rows] == [
+        (clinic.clinician, patient, [clinic.clinician])
+    ]
+
+
+async def test_their_sign_ins_end_and_they_come_back_to_read(clinic: Clinic) -> None:
+    patient, found = await everywhere(clinic)
+    before = Identity(clinic.organization_id, patient, time.time() - 1)
+    async with clinic.database.transaction() as tx:
+        await actors.load(tx, before)
+    await patient_call(clinic, "archive", patient)
+    assert (events.person_topic(clinic.organization_id, patient), b"") in clinic.published
+    with pytest.raises(Unauthorized):
+        async with clinic.database.transaction() as tx:
+            await actors.load(tx, before)
+    async with clinic.database.transaction() as tx:
+        await actors.load(tx, Identity(clinic.organization_id, patient, time.time() + 1))
+    assert await clinic.call(patient, "message.history", channel_id=found["care"])
