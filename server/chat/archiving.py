@@ -18,6 +18,7 @@ from server.locks import lock
 from server.people import archivings
 from server.people.actors import Actor
 from server.people.archivings import ArchivingShape
+from server.people.roles import require_somebody_manages
 
 JOB = "team_member.archive"
 MOVED = "The situation has changed since the preview. Look at a new one, and ask again."
@@ -91,7 +92,7 @@ async def archive(tx: Transaction, actor: Actor, params: ArchiveTeamMember) -> A
 
     Raises:
         NotFound: no such team member. Invalid: the successor is nobody here, or the same person.
-        Conflict: they are archived already, or are being; the successor is; a
+        Conflict: they are archived already, or are being; the successor is; nobody would be left who manages the team, or a
             channel without staff; or the situation has changed since the preview.
     """
     return await request(tx, actor.organization_id, actor.person_id, params)
@@ -104,6 +105,7 @@ async def request(
     person, successor = params.team_member_id, params.successor_id
     await lock(tx, organization_id, people=[person, *([successor] if successor else [])])
     await archivings.require_archivable(tx, organization_id, person, successor)
+    await require_somebody_manages(tx, organization_id, person)
     plan = await _plan(tx, organization_id, person, successor)
     if plan.unstaffed:
         raise Conflict(_nobody_left(plan))

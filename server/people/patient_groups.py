@@ -10,7 +10,7 @@ from server.ids import OrganizationId, PatientGroupId, TeamMemberId
 from server.people.actors import Actor
 from server.people.models import PatientGroup
 from server.people.team import Nothing
-from server.people.wording import Name, Prose
+from server.people.wording import Name, Prose, require_values
 
 explain("patient_groups_one_name", Conflict("There is a patient group of this name already. Use another one."))
 
@@ -80,6 +80,7 @@ async def create(tx: Transaction, actor: Actor, params: CreatePatientGroup) -> P
 
 async def update(tx: Transaction, actor: Actor, params: UpdatePatientGroup) -> PatientGroupShape:
     """Change a patient group. Raises NotFound; Conflict for a name in use, Invalid for somebody who is no team member here."""
+    require_values(params)
     await tx.rows(
         """update patient_groups set name = coalesce($3, name), crisis_services = coalesce($4, crisis_services)
             where (organization_id, id) = ($1, $2)""",

@@ -1,5 +1,7 @@
 """Roles, what each may do as data of the organisation; and who holds which (domain.md §1)."""
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, Field
 
 from server.db import Transaction
@@ -9,7 +11,7 @@ from server.locks import lock
 from server.people.actors import Actor
 from server.people.permissions import DENIALS
 from server.people.team import GetTeamMember, Nothing, TeamMemberShape, get
-from server.people.wording import Name
+from server.people.wording import Name, require_values
 
 
 class RoleShape(BaseModel):
@@ -78,9 +80,10 @@ async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember)
 
     Raises:
         NotFound: no such team member. Invalid: no such role or permission.
-        Forbidden: a role or a permission that the actor does not hold.
+        Forbidden: a permission, or a role with one, that neither they nor the actor hold.
         Conflict: nobody would be left who manages the team.
     """
+    require_values(params)
     await lock(tx, actor.organization_id, people=[params.team_member_id])
     await get(tx, actor, GetTeamMember(team_member_id=params.team_member_id))
     granted = set(params.extra_permissions or ())
@@ -91,7 +94,7 @@ async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember)
         if not rows:
             raise Invalid("role: this organisation has no such role")
         granted |= set(rows[0]["permissions"])
-    require_grantable(actor, granted)
+    require_grantable(actor, granted, await _held(tx, actor.organization_id, params.team_member_id))
     await tx.rows(
         """update team_members set name = coalesce($3, name), role = coalesce($4, role),
                   extra_permissions = coalesce($5, extra_permissions) where (organization_id, id) = ($1, $2)""",
@@ -102,24 +105,42 @@ async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember)
     return await get(tx, actor, GetTeamMember(team_member_id=params.team_member_id))
 
 
-def require_grantable(actor: Actor, permissions: set[str]) -> None:
-    """Refuse to give what is no permission, or what one does not hold. Raises Invalid, Forbidden."""
+async def _held(tx: Transaction, organization_id: OrganizationId, team_member_id: TeamMemberId) -> set[str]:
+    rows = await tx.rows(
+        """select r.permissions || t.extra_permissions as permissions from team_members t
+             join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
+            where (t.organization_id, t.id) = ($1, $2)""",
+        *(organization_id, team_member_id),
+    )
+    return set(rows[0]["permissions"])
+
+
+def require_grantable(actor: Actor, permissions: set[str], held: Collection[str] = ()) -> None:
+    """Refuse to give what is no permission, or what one does not hold; `held` they have. Raises Invalid, Forbidden."""
     if unknown := permissions - set(DENIALS):
         raise Invalid(f"permissions: there is none called {min(unknown)!r:.60}.")
-    if beyond := permissions - actor.permissions - {"session.requires_review"}:
+    if beyond := permissions - actor.permissions - {*held, "session.requires_review"}:
         raise Forbidden(f'You can only give what you hold, and "{min(beyond)}" you do not.')
 
 
-async def require_somebody_manages(tx: Transaction, organization_id: OrganizationId) -> None:
-    """Refuse a change after which nobody active could manage the team, and so undo it. Raises Conflict."""
+async def require_somebody_manages(
+    tx: Transaction, organization_id: OrganizationId, leaver: TeamMemberId | None = None
+) -> None:
+    """Refuse a change after which nobody active could manage the team, and so undo it; or to let the last one of them go.
+
+    Raises:
+        Conflict: it is so.
+    """
     # One at a time, or two changes could each count on the other's manager.
     await tx.rows("select id from organizations where id = $1 for no key update", organization_id)
     rows = await tx.rows(
         """select t.id from team_members t join people p on (p.organization_id, p.id) = (t.organization_id, t.id)
              join roles r on (r.organization_id, r.name) = (t.organization_id, t.role)
             where t.organization_id = $1 and p.status = 'active' and 'team.manage' = any (r.permissions || t.extra_permissions)
-            limit 1""",
+              and not exists (select from archivings a where (a.person_id, a.organization_id) = (p.id, p.organization_id)
+                                                         and a.status = 'pending')""",
         organization_id,
     )
-    if not rows:
+    managing = {row["id"] for row in rows}
+    if (leaver is None and not managing) or managing == {leaver}:
         raise Conflict('Nobody would be left who may manage the team. Give somebody else "team.manage" first.')

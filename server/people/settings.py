@@ -9,7 +9,7 @@ from server.locks import lock
 from server.people.actors import Actor
 from server.people.archivings import require_available
 from server.people.team import Nothing
-from server.people.wording import Name, Prose
+from server.people.wording import Name, Prose, require_values
 
 
 class SettingsShape(BaseModel):
@@ -52,6 +52,7 @@ async def update(tx: Transaction, actor: Actor, params: UpdateSettings) -> Setti
     organization_id, given = actor.organization_id, params.model_fields_set
     if "name" in given and params.name is None:
         raise Invalid("name: an organisation has one. Give another one, or leave it out.")
+    require_values(params, "safety_net_id")
     if params.safety_net_id is not None:
         await lock(tx, organization_id, people=[params.safety_net_id])
         await require_available(tx, organization_id, params.safety_net_id, "safety_net_id")

@@ -5,8 +5,9 @@ import re
 import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from server.errors import Invalid
 from server.people import naming
 
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -76,3 +77,14 @@ def _data(value: dict[str, Any]) -> dict[str, Any]:
 
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
 """A JSON object of a caller's own making, kept as it is: at most 10,000 bytes."""
+
+
+def require_values(params: BaseModel, *but: str) -> None:
+    """Refuse a null where a change takes a value or nothing: passing it over would look as if it had been done.
+
+    Raises:
+        Invalid: a field, other than those of `but`, is given as null.
+    """
+    for name in sorted(params.model_fields_set - {*but}):
+        if getattr(params, name) is None:
+            raise Invalid(f"{name}: null takes nothing away here. Give a value, or leave it out.")

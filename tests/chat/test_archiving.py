@@ -322,6 +322,7 @@ async def test_a_job_that_comes_twice_does_nothing_the_second_time(clinic: Clini
         args = {"organization_id": clinic.organization_id, "archiving_id": asked["id"]}
         await HANDLERS["team_member.archive"](tx, args)
     assert await log(clinic, channel) == ["opened", "joined", "left"]
+    assert await outcome(clinic, asked["id"]) == asked
 
 
 async def test_all_of_the_link_take_over_with_the_same_mark(clinic: Clinic) -> None:
@@ -342,3 +343,17 @@ async def test_all_of_the_link_take_over_with_the_same_mark(clinic: Clinic) -> N
     for person in (one, two):
         [mine] = (await clinic.call(person, "channel.list"))["channels"]
         assert mine["unread"] == 1
+
+
+async def test_the_last_who_manages_the_team_stays(clinic: Clinic) -> None:
+    other = await clinic.team_member("MANAGER")
+    assert (await ask(clinic, other))["status"] == "pending"
+    with pytest.raises(Conflict, match="manage the team"):  # the other one is on the way out
+        await ask(clinic, clinic.clinician)
+    with pytest.raises(Conflict, match="manage the team"):
+        await clinic.call(clinic.clinician, "role.update", name="ADMIN", permissions=["patient.read"])
+    await do_jobs(clinic.database)
+    with pytest.raises(Conflict, match="manage the team"):
+        await ask(clinic, clinic.clinician)
+    await clinic.team_member("ADMIN")
+    assert (await ask(clinic, clinic.clinician))["status"] == "pending"

@@ -121,3 +121,33 @@ async def test_only_a_group_has_a_facilitator(clinic: Clinic, elsewhere: Clinic)
             await name(nobody)
     with pytest.raises(NotFound):
         await name(doctor, await elsewhere.channel("group", elsewhere.clinician))
+
+
+async def test_what_somebody_holds_already_is_not_given(clinic: Clinic) -> None:
+    manager, admin = await clinic.team_member("MANAGER"), await clinic.team_member("ADMIN")
+    await clinic.call(
+        clinic.clinician, "team_member.update", team_member_id=admin, extra_permissions=["settings.manage"]
+    )
+    as_before = {"team_member_id": admin, "role": "ADMIN", "extra_permissions": ["settings.manage"]}
+    shown = await clinic.call(manager, "team_member.update", **as_before, name="Another Name")
+    assert (shown["name"], shown["role"], shown["extra_permissions"]) == ("Another Name", "ADMIN", ["settings.manage"])
+    nurse = await clinic.team_member("NURSE")
+    for more in ({"role": "ADMIN"}, {"extra_permissions": ["settings.manage"]}):
+        with pytest.raises(Forbidden, match="what you hold"):
+            await clinic.call(manager, "team_member.update", team_member_id=nurse, **more)
+
+
+async def test_null_takes_away_or_is_refused_and_is_never_passed_over(clinic: Clinic) -> None:
+    nurse = await clinic.team_member("NURSE")
+    group = await clinic.call(clinic.clinician, "patient_group.create", name="Cohort", crisis_services="Crisis line")
+    for name, change in (
+        ("organization.update", {"contact_text": None}),
+        ("patient_group.update", {"patient_group_id": group["id"], "name": None}),
+        ("patient_group.update", {"patient_group_id": group["id"], "crisis_services": None}),
+        ("patient_group.update", {"patient_group_id": group["id"], "team_member_ids": None}),
+        ("team_member.update", {"team_member_id": nurse, "name": None}),
+        ("team_member.update", {"team_member_id": nurse, "role": None}),
+        ("team_member.update", {"team_member_id": nurse, "extra_permissions": None}),
+    ):
+        with pytest.raises(Invalid, match=list(change)[-1]):
+            await clinic.call(clinic.clinician, name, **change)
