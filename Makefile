@@ -36,8 +36,8 @@ format: ## rewrite the code in the one style
 bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
 	$(TEST) python -m benchmarks $(BENCH)
 
-screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots.py)
-	$(TEST) python -m pytest -q tests/web/screenshots.py
+screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots*.py)
+	$(TEST) python -m pytest -q $(wildcard tests/web/screenshots*.py)
 
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

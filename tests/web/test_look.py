@@ -13,6 +13,8 @@ PLACES = [
     "/portal?as=demo-clinician#/channel/care",
     "/portal?as=demo-clinician#/channel/review",
     "/portal?as=demo-clinician#/patients",
+    "/portal?as=demo-clinician#/groups",
+    "/portal?as=demo-clinician#/guests",
 ]
 
 # Text below 4.5:1 (3:1 when large) against the nearest painted background, as WCAG 2.2 AA has it.

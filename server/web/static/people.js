@@ -1,7 +1,6 @@
 /** Colleagues and patients of the organisation: whole lists for pickers, and names of team members by id, each asked for once. */
 
-const PAGE = 200;
-const MOST = 5000; // no picker is of use beyond this
+import { allPages } from "./paged.js";
 
 /** All active team members, by name. */
 export async function teamMembers(wire) {
@@ -15,13 +14,7 @@ export async function activePatients(wire) {
 }
 
 async function everyone(wire, operation, list) {
-  const found = [];
-  for (let after; found.length < MOST; after = found.at(-1).id) {
-    const page = await wire.rpc(operation, { limit: PAGE, ...(after && { after }) });
-    found.push(...page[list]);
-    if (!page.more || page[list].length === 0) break;
-  }
-  return found.filter(({ status }) => status === "active");
+  return (await allPages(wire, operation, list)).filter(({ status }) => status === "active");
 }
 
 /** What a patient is called among staff. */

@@ -9,13 +9,15 @@ import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { NewChannel } from "./new_channel.js";
 import { startPage } from "./page.js";
+import { groups } from "./places/groups.js";
+import { guests } from "./places/guests.js";
 import { patients } from "./places/patients.js";
 import { mark, Places } from "./places/places.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { Shortcuts } from "./shortcuts.js";
 import { badge } from "./words.js";
 
-const PLACES = [patients];
+const PLACES = [patients, groups, guests];
 
 const list = new ChannelList(byId("channels"), "staff");
 let details;

@@ -32,6 +32,7 @@ export class Menu {
     if (!this.#list.hidden) return this.#close();
     this.#list.replaceChildren(...this.#items().map((item) => this.#item(item)));
     this.#list.hidden = false;
+    this.#list.scrollIntoView({ block: "nearest" });
     this.#button.setAttribute("aria-expanded", "true");
     this.#roving.refresh();
     this.#roving.focus();
