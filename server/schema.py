@@ -70,15 +70,13 @@ async def apply(url: str) -> None:
     Raises:
         Misconfigured: the database holds something else.
     """
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         if await connection.fetchval(_TABLES):
             await require_match(connection)
             return
         async with connection.transaction():
             await connection.execute(JOBS.read_text() + SCHEMA.read_text())
-            await connection.execute(
-                "insert into schema_state (fingerprint) values ($1)", await _fingerprint(connection)
-            )
+            await store(connection)
 
 
 async def planned(url: str) -> list[str]:
@@ -87,7 +85,7 @@ async def planned(url: str) -> list[str]:
     Raises:
         Misconfigured: the database holds something else.
     """
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         if await connection.fetchval(_TABLES):
             await require_match(connection)
             return []
@@ -110,7 +108,7 @@ async def raise_generation(url: str, dry_run: bool) -> int:
         Misconfigured: not this version's schema.
         asyncpg.PostgresError: the login may not.
     """
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         await require_match(connection)
         async with connection.transaction():
             generation = await connection.fetchval("select generation from log_generation for update")
@@ -125,7 +123,7 @@ async def check(url: str) -> None:
     Raises:
         Misconfigured: another schema, unsafe durability, a standby, or a login that cannot take the application's role.
     """
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         if wrong := await unsafe(connection):
             raise Misconfigured("\n".join(wrong))
         # First the role, without which the rest cannot be read; before any `schema apply` there is none.
@@ -135,13 +133,13 @@ async def check(url: str) -> None:
 
 async def require_role(url: str, role: str) -> None:
     """Refuse a login that may not act as this role. Raises Misconfigured with the fix."""
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         await _require_role(connection, role)
 
 
 async def matches(url: str) -> bool:
     """Whether the database holds exactly this code's schema."""
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         try:
             await require_match(connection)
         except Misconfigured:
@@ -151,12 +149,12 @@ async def matches(url: str) -> bool:
 
 async def is_empty(url: str) -> bool:
     """Whether the database holds no table yet."""
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         return not await connection.fetchval(_TABLES)
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to what a setting names: that there is none, or that it does not let us in, is a wrong setting."""
     try:
         connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
@@ -198,32 +196,44 @@ async def _require_role(connection: asyncpg.Connection, role: str) -> None:
 
 async def require_match(connection: asyncpg.Connection) -> None:
     """Refuse a database without exactly this code's schema. Raises Misconfigured."""
-    stored = None
-    if await connection.fetchval("select to_regclass('public.schema_state')"):
-        stored = await connection.fetchval("select fingerprint from schema_state")
-    if stored is None:
+    made = await stored(connection)
+    if made is None:
         raise Misconfigured("The database has no Warmline schema. Run: warmline schema apply")
-    wanted = _source()
-    if not stored.startswith(wanted):
+    if not made_by_us(made):
         raise Misconfigured(
-            "The database was made by another version's schema.sql. Use the version that made it, or a new database"
+            "The database has another version's schema. Run: warmline schema upgrade, or use the version that made it"
         )
-    if stored != await _fingerprint(connection):
+    if made != await _fingerprint(connection):
         raise Misconfigured(
             "The database was changed by hand since `warmline schema apply`. Undo the change, or use a new database"
         )
 
 
+async def stored(connection: asyncpg.Connection) -> str | None:
+    """The fingerprint of what made this database; None where there is no Warmline schema."""
+    if not await connection.fetchval("select to_regclass('public.schema_state')"):
+        return None
+    found = await connection.fetchval("select fingerprint from schema_state")
+    return None if found is None else str(found)
+
+
+async def store(connection: asyncpg.Connection) -> None:
+    """Say that what is there now is this version's schema."""
+    await connection.execute("delete from schema_state")
+    await connection.execute("insert into schema_state (fingerprint) values ($1)", await _fingerprint(connection))
+
+
 def made_by_us(fingerprint: str) -> bool:
     """Whether this code's schema.sql made it. Unlike `matches`, it says nothing about changes by hand, and costs nothing."""
-    return fingerprint.startswith(_source())
+    return fingerprint.startswith(source())
 
 
 @cache
-def _source() -> str:
+def source() -> str:
+    """The fingerprint of this version's schema as it is written."""
     return hashlib.sha256(JOBS.read_bytes() + SCHEMA.read_bytes()).hexdigest()[:16]
 
 
 async def _fingerprint(connection: asyncpg.Connection) -> str:
     rows = await connection.fetch(CATALOG)
-    return _source() + ":" + hashlib.sha256("\n".join(row[0] for row in rows).encode()).hexdigest()
+    return source() + ":" + hashlib.sha256("\n".join(row[0] for row in rows).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`warmline schema apply|check|new-epoch`: schema.sql in a database, and the identity of its logs."""
+"""`warmline schema apply|upgrade|check|new-epoch`: schema.sql in a database, and the identity of its logs."""
 
 import argparse
 
@@ -13,6 +13,8 @@ def add(commands: Commands) -> None:
     schema = commands.family("schema", "bring the schema into a database, or compare")
     what = "make the schema, and the role warmline_app, in an empty database that this login owns"
     schema.add("apply", apply, what, _READS, changes=True)
+    what = "bring the database of an earlier version up to this one, in one transaction"
+    schema.add("upgrade", upgrade, what, _READS, changes=True)
     what = "compare a database with schema.sql, and refuse one that may lose what it acknowledged"
     schema.add("check", check, what, _READS, changes=False)
     what = "give all logs a new identity after a copy of the database's files was started without recovery"
@@ -36,6 +38,17 @@ def apply(chosen: argparse.Namespace) -> None:
     print("The schema is there already: nothing would be done." if not made else "Would make, from schema.sql:")
     for line in made:
         print(f"  {line}")
+
+
+def upgrade(chosen: argparse.Namespace) -> None:
+    """Apply the migrations that are missing."""
+    from server import migrations
+
+    names = within.with_database(migrations.upgrade(within.database_url(), chosen.dry_run))
+    if not names:
+        print("The database has this version's schema: nothing " + ("would be done." if chosen.dry_run else "to do."))
+    for name in names:
+        print(f"{'Would apply' if chosen.dry_run else 'Applied'} {name}")
 
 
 def check(_: argparse.Namespace) -> None:
