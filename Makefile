@@ -10,7 +10,7 @@ TOGETHER ?= auto
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
 PURE = server/gateway/protocol.py,server/gateway/fields.py,server/gateway/meaning.py,server/gateway/codec_json.py,server/gateway/codec_protobuf.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/people/naming.py,server/roster/policy.py,server/chat/participation.py,server/chat/activation_plan.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py
 
-.PHONY: help run test lint format bench screenshots lock clean
+.PHONY: help run test lint format bench screenshots docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -38,6 +38,9 @@ bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" 
 
 screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots*.py)
 	$(TEST) python -m pytest -q $(wildcard tests/web/screenshots*.py)
+
+docs: ## make the table of settings in docs/operations.md anew
+	$(TEST) python -m tests.support.docs
 
 LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
