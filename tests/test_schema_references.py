@@ -215,7 +215,7 @@ async def refused(owner: asyncpg.Connection, reference: Reference, clinic: Clini
     # Roles have names, seals numbers, not ids: one that both organisations have would be a good reference.
     theirs = ", ".join(pairs.values())
     theirs = f"""select {theirs} from (select {theirs} from {reference.into_table} where organization_id = $2
-                 except select {theirs} from {reference.into_table} where organization_id = $3) t limit 1"""
+                 except select {theirs} from {reference.into_table} where organization_id = $3) t where t is not null limit 1"""
     change = f"update {reference.table} set ({', '.join(pairs)}) = ({theirs}) where ctid = $1"
     attempt = owner.transaction()
     await attempt.start()
