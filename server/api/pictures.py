@@ -4,7 +4,8 @@ A picture's address names a channel, a membership of it and a word of that chann
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from server.api.http import bearer, body
 from server.chat import pictures
 from server.chat.pictures import PictureOf, Place
 from server.db import Transaction
-from server.errors import Failed, WarmlineError
+from server.errors import Failed, TooMany, WarmlineError
 from server.ids import random_token
 from server.operations import Dispatcher, parse
 from server.people import images
@@ -43,6 +44,7 @@ class Pictures:
     def __init__(self, dispatcher: Dispatcher, verifier: Verifier) -> None:
         self._dispatcher = dispatcher
         self._verifier = verifier
+        self._giving: set[Identity] = set()
 
     def routes(self) -> list[BaseRoute]:
         """Give, take away and read."""
@@ -71,14 +73,31 @@ class Pictures:
 
     async def _give(self, request: Request, identity: Identity, request_id: str) -> Response:
         place = parse(Place, dict(request.path_params))
-        await self._dispatcher.admit(identity, "picture.give")
-        large, small = await images.made_anew(await body(request, images.MAX_BYTES))
+
+        async def may(tx: Transaction, actor: Actor) -> None:
+            await pictures.require_may_give(tx, actor, place)
+
+        # Before the file is read: taking one in costs far more than asking, and the pace of a person counts here.
+        await self._dispatcher.within(identity, "picture.give", place, may, request_id, recorded=False)
+        with self._alone(identity):
+            large, small = await images.made_anew(await body(request, images.MAX_BYTES))
 
         async def give(tx: Transaction, actor: Actor) -> None:
             await pictures.give(tx, actor, place, large, small)
 
         await self._dispatcher.within(identity, "picture.give", place, give, request_id, recorded=True)
         return Response(status_code=204, headers=HEADERS)
+
+    @contextmanager
+    def _alone(self, identity: Identity) -> Iterator[None]:
+        """One picture of a person at a time, so that nobody keeps the others from giving theirs. Raises TooMany."""
+        if identity in self._giving:
+            raise TooMany("Another picture of yours is being taken in. Try again.")
+        self._giving.add(identity)
+        try:
+            yield
+        finally:
+            self._giving.discard(identity)
 
     async def _take_away(self, request: Request, identity: Identity, request_id: str) -> Response:
         place = parse(Place, dict(request.path_params))

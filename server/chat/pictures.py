@@ -31,6 +31,11 @@ class PictureOf(BaseModel):
     size: Size = "large"
 
 
+async def require_may_give(tx: Transaction, actor: Actor, place: Place) -> None:
+    """Refuse, before a picture is taken in, who may not show one there. Raises what give raises."""
+    await _begin(tx, actor, place)
+
+
 async def give(tx: Transaction, actor: Actor, place: Place, large: bytes, small: bytes) -> None:
     """Show this picture, made anew, from now on. Raises Forbidden for team members and archived patients; NotFound."""
     await _begin(tx, actor, place)
@@ -71,6 +76,7 @@ async def _begin(tx: Transaction, actor: Actor, place: Place) -> None:
     if place.channel_id is not None:
         await mine(tx, actor, place.channel_id)
     require_patient(actor)
+    tx.concerns(patient_id=actor.person_id)
     await require_active(tx, actor.organization_id, actor.person_id)
 
 

@@ -1,6 +1,8 @@
 """Pictures by HTTP: whoever shares a channel sees them, under an address that links nothing; nobody else sees anything."""
 
+import asyncio
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -152,3 +154,49 @@ async def test_at_rest_it_is_encrypted_and_goes_along_when_keys_change(
     [row] = await owner.fetch("select key_id from pictures where person_id = $1", patient)
     assert (row["key_id"], progress.unopened, progress.changed >= 1) == (key_id, [], True)
     assert (await fetch(front, other, await shown(front, other, one, in_one))).content == before
+
+
+@pytest.mark.catalogue("S31")
+async def test_one_size_does_not_open_as_the_other(front: Front, scene: Scene, owner: asyncpg.Connection) -> None:
+    patient, other, one, _, in_one, _ = scene
+    await give(front, patient, picture("teal"))
+    await owner.execute("update pictures set large = small, small = large where person_id = $1", patient)
+    for size in ("large", "small"):
+        assert (await fetch(front, other, await shown(front, other, one, in_one), size=size)).status_code == 503
+
+
+@pytest.mark.catalogue("S14")
+async def test_who_may_not_is_told_before_the_file_is_read(front: Front, scene: Scene) -> None:
+    patient, _, one, *_ = scene
+    stranger = await front.clinic.patient()
+
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("nobody asked for it")
+        yield b""
+
+    for person, path, status in (
+        (front.clinic.clinician, "/api/profile/picture", 403),
+        (stranger, f"/api/channels/{one}/picture", 404),
+    ):
+        assert (await front.send(front.token(person), "PUT", path, content=unread())).status_code == status
+    await front.clinic.archive(patient)
+    assert (await front.send(front.token(patient), "PUT", "/api/profile/picture", content=unread())).status_code == 403
+
+
+@pytest.mark.catalogue("S14")
+async def test_one_person_gives_one_picture_at_a_time(front: Front, scene: Scene) -> None:
+    patient, other, *_ = scene
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        begun.set()
+        await go_on.wait()
+        yield picture("teal")
+
+    first = asyncio.create_task(front.send(front.token(patient), "PUT", "/api/profile/picture", content=slowly()))
+    await begun.wait()
+    assert (await give(front, patient, picture("red"))).status_code == 429
+    assert (await give(front, other, picture("red"))).status_code == 204
+    go_on.set()
+    assert (await first).status_code == 204
+    assert (await give(front, patient, picture("red"))).status_code == 204
