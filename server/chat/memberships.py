@@ -70,6 +70,7 @@ async def add(tx: Transaction, actor: Actor, params: AddMember) -> Added:
     require("add_patient" if patient else "add", channel, actor)
     await require_active(tx, actor.organization_id, [params.person_id], "person_id")
     if patient:
+        tx.concerns(patient_id=params.person_id)
         await require_distinct(tx, actor.organization_id, params.channel_id, [params.person_id])
     membership_id = MembershipId.new()
     facts = {"opens": [membership_id], "by": channel["member_id"]}
@@ -99,6 +100,8 @@ async def remove(tx: Transaction, actor: Actor, params: RemoveMember) -> Removed
     )
     if not rows:
         raise NotFound("There is no such member in this channel.")
+    if rows[0]["person_kind"] == "patient":
+        tx.concerns(patient_id=rows[0]["person_id"])
     if rows[0]["person_id"] == actor.person_id:
         require("leave", channel, actor)
     else:

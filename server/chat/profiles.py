@@ -85,6 +85,7 @@ async def update(tx: Transaction, actor: Actor, params: UpdateProfile) -> Profil
         Conflict: it could be taken for a team member's, or for another patient's in a channel of the actor's.
     """
     require_patient(actor)
+    tx.concerns(patient_id=actor.person_id)
     await set_display_name(tx, actor.organization_id, actor.person_id, params.display_name)
     return await get(tx, actor, Nothing())
 
@@ -112,6 +113,7 @@ async def update_in_channel(tx: Transaction, actor: Actor, params: UpdateChannel
     await lock(tx, actor.organization_id, people=[actor.person_id], channels=[params.channel_id])
     await mine(tx, actor, params.channel_id)
     require_patient(actor)
+    tx.concerns(patient_id=actor.person_id)
     await require_active(tx, actor.organization_id, actor.person_id)
     name = await fitting(tx, actor.organization_id, [params.channel_id], actor.person_id, params.display_name)
     place = (actor.organization_id, params.channel_id, actor.person_id)

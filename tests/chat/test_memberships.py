@@ -158,3 +158,14 @@ async def test_who_is_archived_while_being_added_is_refused(clinic: Clinic, owne
     with pytest.raises(Conflict, match="archived"):
         await adding
     assert await clinic.offsets(channel) == [1]
+
+
+async def test_a_patients_coming_and_going_stands_on_their_record(clinic: Clinic, owner: asyncpg.Connection) -> None:
+    patient = await clinic.patient()
+    group = await clinic.channel("group", clinic.clinician)
+    await clinic.add(group, patient)
+    await clinic.call(patient, "channel.profile", channel_id=group, display_name="Heron")
+    await clinic.call(patient, "profile.update", display_name="Bluebird")
+    await clinic.remove(group, patient)
+    rows = await owner.fetch("select operation from audit_entries where patient_id = $1 order by id", patient)
+    assert [row["operation"] for row in rows] == ["member.add", "channel.profile", "profile.update", "member.remove"]
