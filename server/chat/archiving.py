@@ -78,13 +78,23 @@ async def foresee(tx: Transaction, organization_id: OrganizationId, params: Prev
         handovers.setdefault(join.channel, []).append(TeamMemberId(join.person))
     return ArchivingPreview(
         preview=plan.digest(),
-        leaves=[ChannelId(channel) for channel, _ in plan.ends],
+        leaves=await _not_direct(tx, organization_id, [channel for channel, _ in plan.ends]),
         handovers=[Handover(channel_id=ChannelId(id), team_member_ids=team) for id, team in handovers.items()],
         unstaffed=[ChannelId(channel) for channel in plan.unstaffed],
         patients=[PatientId(patient) for patient in plan.patients],
         groups=[ChannelId(channel) for channel in plan.facilitated],
         successor_id=params.successor_id,
     )
+
+
+async def _not_direct(tx: Transaction, organization_id: OrganizationId, channels: list[str]) -> list[ChannelId]:
+    """A direct channel is visible to its members alone (domain.md §2); and nothing there has to be handed over."""
+    rows = await tx.rows(
+        "select id from channels where organization_id = $1 and id = any ($2) and kind <> 'direct' order by id",
+        organization_id,
+        channels,
+    )
+    return [ChannelId(row["id"]) for row in rows]
 
 
 async def archive(tx: Transaction, actor: Actor, params: ArchiveTeamMember) -> ArchivingShape:

@@ -100,7 +100,7 @@ async def hide(tx: Transaction, actor: Actor, params: HideChannel) -> ChannelSta
 async def _managed(tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str, Any]:
     """An archived channel, for somebody who is not in it but manages messaging; they learn nothing else of it."""
     rows = await tx.rows(
-        """select id, kind, name, status, patient_id, null as member_id from channels
+        """select id, kind, null as name, status, patient_id, null as member_id from channels
             where (organization_id, id) = ($1, $2) and status = 'archived'""",
         actor.organization_id,
         channel_id,

@@ -357,3 +357,14 @@ async def test_the_last_who_manages_the_team_stays(clinic: Clinic) -> None:
         await ask(clinic, clinic.clinician)
     await clinic.team_member("ADMIN")
     assert (await ask(clinic, clinic.clinician))["status"] == "pending"
+
+
+async def test_nobody_learns_of_a_colleagues_direct_channels_from_the_preview(clinic: Clinic) -> None:
+    patient, leaver, friend = await clinic.patient(), await clinic.team_member(), await clinic.team_member()
+    care = await clinic.care_team(patient, leaver)
+    opened = await clinic.call(leaver, "channel.open", kind="direct", person_ids=[friend])
+    told = await preview(clinic, leaver)
+    assert told["leaves"] == [care]
+    assert opened["channel_id"] not in str(told)
+    assert (await archived(clinic, leaver, preview=told["preview"]))["status"] == "done"
+    assert await team(clinic, opened["channel_id"]) == {friend: (await team(clinic, opened["channel_id"]))[friend]}

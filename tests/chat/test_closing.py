@@ -52,6 +52,10 @@ async def test_a_manager_unarchives_without_being_in_it_and_patients_do_not_lear
         await history(clinic, clinic.clinician, channel)
     assert (await history(clinic, nurse, channel))[0]["person"] == clinic.clinician
     assert clinic.clinician not in str(await history(clinic, patient, channel))
+    about = await clinic.channel("staff", nurse, patient=patient, name="Concerns")
+    await clinic.call(nurse, "channel.archive", channel_id=about)
+    told = await clinic.call(clinic.clinician, "channel.unarchive", channel_id=about)
+    assert (told["status"], told["name"]) == ("active", None), "what it is called is for its members"
 
 
 async def test_an_archived_patients_channel_comes_back_with_them(clinic: Clinic) -> None:
