@@ -170,3 +170,13 @@ async def test_their_sign_ins_end_and_they_come_back_to_read(clinic: Clinic) -> 
     async with clinic.database.transaction() as tx:
         await actors.load(tx, Identity(clinic.organization_id, patient, time.time() + 1))
     assert await clinic.call(patient, "message.history", channel_id=found["care"])
+
+
+async def test_a_place_in_an_archived_group_ends_as_well_and_does_not_come_back(clinic: Clinic) -> None:
+    patient, found = await everywhere(clinic)
+    await clinic.call(clinic.clinician, "channel.archive", channel_id=found["group"])
+    await patient_call(clinic, "archive", patient)
+    assert await log(clinic, found["group"]) == ["opened", "archived", "left"]
+    assert found["group"] not in str(await clinic.call(patient, "channel.list"))
+    await patient_call(clinic, "unarchive", patient)
+    assert found["group"] not in str(await clinic.call(patient, "channel.list"))

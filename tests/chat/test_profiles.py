@@ -133,3 +133,17 @@ async def test_taking_back_a_name_for_one_channel_does_not_bring_a_name_that_is_
     await named(clinic, patient, None)
     await named_in(clinic, patient, channel, None)
     assert (await names(clinic, other, channel))[await clinic.membership(channel, patient)] == "Group member"
+
+
+async def test_the_name_of_who_has_left_or_is_archived_is_free(clinic: Clinic) -> None:
+    patient, other, former = await clinic.patient(), await clinic.patient(), await clinic.team_member()
+    channel = await clinic.channel("group", clinic.clinician, patient, other)
+    await clinic.sql("update team_members set name = 'Robin Example' where id = $1", former)
+    await named(clinic, other, "Bluebird")
+    for taken in ("Bluebird", "Robin Example"):
+        with pytest.raises(Conflict):
+            await named(clinic, patient, taken)
+    await clinic.remove(channel, other)
+    await clinic.archive(former)
+    for free in ("Bluebird", "Robin Example"):
+        assert (await named(clinic, patient, free))["display_name"] == free

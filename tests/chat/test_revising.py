@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import asyncpg
 import pytest
 
 from server.app.policy import ChatPolicy
@@ -250,3 +251,15 @@ async def test_who_recovers_while_being_removed_gets_nothing_from_there_on(room:
             assert isinstance(grant, NotFound)
         assert isinstance((await policy.subscribe(clinic.identity(person), [room.channel]))[0], NotFound)
     assert granted > 0
+
+
+@pytest.mark.catalogue("S31")
+async def test_a_reason_does_not_open_as_words_nor_words_as_a_reason(room: Room, owner: asyncpg.Connection) -> None:
+    await edit(room.clinic, room.manager, room.channel, room.message, "Gentler", reason="It was rude")
+    await owner.execute(
+        "update message_revisions set ciphertext = reason, reason = ciphertext where message_id = $1 and revision = 2",
+        room.message,
+    )
+    found = await room.clinic.call(room.manager, "message.revisions", channel_id=room.channel, message_id=room.message)
+    assert [(one["text"], one["reason"]) for one in found["revisions"]] == [("First words", None), (None, None)]
+    assert (await seen(room.clinic, room.patient, room.channel, room.message))["unreadable"] is True

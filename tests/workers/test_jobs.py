@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -249,3 +250,21 @@ async def test_a_job_that_kills_its_workers_is_parked(database: Database, databa
     finally:
         for process in processes:
             process.kill()
+
+
+async def test_nobody_claims_a_job_whose_handler_runs_however_long_it_takes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ABANDONED_SECONDS", 0.001)
+    one, two = uuid4(), uuid4()
+    await enqueue(database, 1)
+    [job] = await jobs.claim(database.reads, one, ["work"], 1)
+    async with database.transaction() as tx:
+        assert await jobs.begin(tx, job, one) == 1
+    async with database.transaction() as tx:
+        assert await jobs.hold(tx, job, one)
+        await asyncio.sleep(0.01)
+        assert await jobs.claim(database.reads, two, ["work"], 1) == []
+    assert [found.id for found in await jobs.claim(database.reads, two, ["work"], 1)] == [job.id]
+    async with database.transaction() as tx:
+        assert not await jobs.hold(tx, job, one)
