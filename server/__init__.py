@@ -19,6 +19,6 @@ applies. Modules stand in rows and import only downwards; the import contracts i
 Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.fields,
 gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
-chat.activation_plan, people.naming, roster.policy, limits,
+chat.activation_plan, people.naming, roster.policy, roster.channel_sync, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

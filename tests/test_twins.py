@@ -35,6 +35,7 @@ COPIED = (
     "groups",
     "guests",
     "group_members",
+    "encounters",
 )
 
 

@@ -5,10 +5,14 @@ from typing import Any, Final
 
 from server.chat import activation_rules, archiving
 from server.db import Transaction
+from server.people import patients
+from server.roster import asking, following, members
 
 Handler = Callable[[Transaction, dict[str, Any]], Awaitable[None]]
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     archiving.JOB: archiving.carry_out,
     **activation_rules.JOBS,
+    asking.JOB: following.carry_out,
+    patients.ARCHIVED: members.end_archived,
 }

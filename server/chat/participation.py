@@ -47,14 +47,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Somebody who is added as a fallback, in the place of whose membership, and from where on they have to read."""
+    """Somebody who is added, and why; a fallback in the place of whose membership, and from where on they have to read.
+
+    Without a `mark` they have read up to where they join; without a `visible_from` they see what comes from there on.
+    """
 
     channel: str
     kind: str
     person: str
-    mark: int
-    visible_from: int
+    mark: int | None
+    visible_from: int | None
     replaces: str | None
+    source: str = "fallback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from server import jobs
 from server.chat import situation, staffing
 from server.chat.append import append_many
 from server.chat.participation import Place, Team, staff
@@ -28,7 +29,7 @@ _OWN = ("care_team", "service_team")
 async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientShape:
     """Archive a patient: their care and service channels close, their places in groups end; staff channels stay.
 
-    Their connections are closed, once. They still sign in, and only read.
+    Their connections are closed, once. They still sign in, and only read. A worker ends their rows on rosters.
 
     Raises:
         NotFound: no such patient. Conflict: archived already.
@@ -46,6 +47,8 @@ async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientS
     ends = [(row["id"], row["membership"]) for row in channels if row["kind"] not in _OWN]
     await staffing.apply(tx, organization_id, [], ends)
     await sign_out(tx, organization_id, patient_id)
+    args = {"organization_id": organization_id, "patient_id": patient_id}
+    await jobs.enqueue(tx, patients.ARCHIVED, args, key=f"{organization_id}:{patient_id}")
     return await patients.get(tx, actor, params)
 
 

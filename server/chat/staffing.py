@@ -14,9 +14,11 @@ from server.ids import MembershipId, OrganizationId
 _JOIN = """
 insert into memberships (organization_id, id, channel_id, channel_kind, person_id, person_kind, source, visible_from,
                          read_offset, joined_offset, joined_at)
-select $1, j.id, j.channel, j.kind, j.person, 'team_member', 'fallback', j.visible_from, j.mark, j.joined_offset, j.at
-  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[])
-    as j (id, channel, kind, person, visible_from, mark, joined_offset, at)"""
+select $1, j.id, j.channel, j.kind, p.id, p.kind, j.source, coalesce(j.visible_from, j.joined_offset),
+       coalesce(j.mark, j.joined_offset), j.joined_offset, j.at
+  from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[],
+              $10::text[]) as j (id, channel, kind, person, visible_from, mark, joined_offset, at, source)
+  join people p on (p.organization_id, p.id) = ($1, j.person)"""
 _END = """
 update memberships m set left_offset = e.left_offset, left_at = e.at
   from unnest($2::text[], $3::text[], $4::bigint[], $5::timestamptz[]) as e (id, channel, left_offset, at)
@@ -31,12 +33,15 @@ select $1, $2, 'channel.handed_over', c.patient_id, c.id, h.facts::jsonb, $3
 
 async def apply(
     tx: Transaction, organization_id: OrganizationId, joins: Sequence[Join], ends: Sequence[tuple[str, str]]
-) -> None:
-    """Add the fallbacks, then end memberships: each channel's log says first who took over, then who left, and not why.
+) -> list[MembershipId]:
+    """Add people, then end memberships: each channel's log says first who came or took over, then who left, and not why.
 
     Args:
         joins: who is added, and with which read mark.
-        ends: (channel, membership), at most one per channel.
+        ends: (channel, membership).
+
+    Returns:
+        The new memberships, in the order of the joins.
     """
     ids = [MembershipId.new() for _ in joins]
     opened: dict[str, list[MembershipId]] = {}
@@ -48,7 +53,10 @@ async def apply(
         (channel, "joined", {"opens": opens} | ({"replaces": replaced[channel]} if replaced[channel] else {}))
         for channel, opens in opened.items()
     ]
-    departures = [(channel, "left", {"ends": [membership]}) for channel, membership in ends]
+    over: dict[str, list[str]] = {}
+    for channel, membership in ends:
+        over.setdefault(channel, []).append(membership)
+    departures = [(channel, "left", {"ends": memberships}) for channel, memberships in over.items()]
     events = await append_many(tx, organization_id, [*arrivals, *departures])
     joined = {event.channel_id: event for event in events[: len(arrivals)]}
     left = {event.channel_id: event for event in events[len(arrivals) :]}
@@ -56,6 +64,7 @@ async def apply(
         await _join(tx, organization_id, joins, ids, joined)
     if ends:
         await _end(tx, organization_id, ends, left)
+    return ids
 
 
 async def _join(
@@ -76,6 +85,7 @@ async def _join(
         [join.mark for join in joins],
         [joined[join.channel].offset for join in joins],
         [joined[join.channel].at for join in joins],
+        [join.source for join in joins],
     )
     for join in joins:
         tell(tx, organization_id, join.channel, join.person)

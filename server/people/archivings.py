@@ -161,7 +161,11 @@ async def charges(tx: Transaction, organization_id: OrganizationId, person: str)
 
 async def pass_on(tx: Transaction, organization_id: OrganizationId, person: str, successor: str) -> None:
     """Make the successor allocation clinician and facilitator where somebody was. All of them are locked."""
-    for table, column in (("patients", "allocation_clinician_id"), ("channels", "facilitator_id")):
+    for table, column in (
+        ("patients", "allocation_clinician_id"),
+        ("channels", "facilitator_id"),
+        ("groups", "facilitator_id"),
+    ):
         await tx.rows(
             f"update {table} set {column} = $3 where (organization_id, {column}) = ($1, $2)",
             *(organization_id, person, successor),

@@ -18,6 +18,9 @@ from server.people.wording import Email, Name
 ACTIVATE = "patient.activate_channels"
 """The job that every new patient begins with: the worker's part is in server/chat/activation_rules.py."""
 
+ARCHIVED = "patient.archived"
+"""The job that follows a patient's archiving: the worker's part is in server/roster/members.py."""
+
 
 class CreatePatient(BaseModel):
     """A new patient. Without a patient group, the organisation's default one."""

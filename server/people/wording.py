@@ -3,9 +3,10 @@
 import json
 import re
 import unicodedata
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from server.errors import Invalid
 from server.people import naming
@@ -77,6 +78,20 @@ def _data(value: dict[str, Any]) -> dict[str, Any]:
 
 Data = Annotated[dict[str, Any], AfterValidator(_data)]
 """A JSON object of a caller's own making, kept as it is: at most 10,000 bytes."""
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
+"""A word that names a type, such as session_note: lower-case letters, digits, _ and -."""
+
+
+def _moment(value: datetime) -> datetime:
+    if not 1900 <= value.year <= 2200:
+        raise ValueError("must be between the years 1900 and 2200")
+    return value
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+"""A date and time with its time zone, of a year that a calendar of ours may hold."""
 
 
 def require_values(params: BaseModel, *but: str) -> None:

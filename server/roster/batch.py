@@ -8,7 +8,7 @@ from server.errors import Conflict
 from server.ids import GroupId, GuestId, Id, PatientId
 from server.people.actors import Actor
 from server.people.wording import Prose
-from server.roster import following, groups, members, policy
+from server.roster import asking, groups, members, policy
 from server.roster.members import GroupMemberShape, MemberType
 from server.roster.policy import Key
 
@@ -39,7 +39,7 @@ class ItemError(BaseModel):
     message: str
 
 
-class Added(BaseModel):
+class AddedGroupMembers(BaseModel):
     """What came of it: how many were added and how many were active members already, what was wrong, and the new rows."""
 
     created: int
@@ -48,7 +48,7 @@ class Added(BaseModel):
     items: list[GroupMemberShape]
 
 
-async def add_batch(tx: Transaction, actor: Actor, params: AddGroupMembers) -> Added:
+async def add_batch(tx: Transaction, actor: Actor, params: AddGroupMembers) -> AddedGroupMembers:
     """Add many to a group at once: who is active already is skipped, and what is wrong with an item stops no other.
 
     Raises:
@@ -76,10 +76,10 @@ async def add_batch(tx: Transaction, actor: Actor, params: AddGroupMembers) -> A
             await audit.append(tx, organization_id, actor.person_id, "group_member.add", actor.request_id, facts)
     tx.record.pop("patient_id", None)
     if ids:
-        await following.ask(tx, organization_id, params.group_id)
+        await asking.ask(tx, organization_id, params.group_id)
     items = await members.some(tx, actor, params.group_id, ids)
     errors = [ItemError(index=place, message=message) for place, message in plan.errors]
-    return Added(created=len(ids), skipped=plan.skipped, errors=errors, items=items)
+    return AddedGroupMembers(created=len(ids), skipped=plan.skipped, errors=errors, items=items)
 
 
 def _key(item: NewMember) -> Key | str:

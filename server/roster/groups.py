@@ -13,7 +13,7 @@ from server.locks import lock
 from server.people.actors import Actor
 from server.people.archivings import require_available
 from server.people.wording import Data, Name, Prose
-from server.roster import following, policy
+from server.roster import asking, policy
 
 Type = Literal["therapy", "support", "education"]
 Status = Literal["active", "archived"]
@@ -168,7 +168,7 @@ async def update(tx: Transaction, actor: Actor, params: UpdateGroup) -> GroupSha
             f"update groups set {name} = $3 where (organization_id, id) = ($1, $2)",
             *(actor.organization_id, params.group_id, value),
         )
-    await following.ask(tx, actor.organization_id, params.group_id)
+    await asking.ask(tx, actor.organization_id, params.group_id)
     return await get(tx, actor, OfGroup(group_id=params.group_id))
 
 
@@ -204,7 +204,7 @@ async def _set_status(tx: Transaction, actor: Actor, params: OfGroup, status: St
         "update groups set status = $3 where (organization_id, id) = ($1, $2)",
         *(actor.organization_id, params.group_id, status),
     )
-    await following.ask(tx, actor.organization_id, params.group_id)
+    await asking.ask(tx, actor.organization_id, params.group_id)
     return await get(tx, actor, params)
 
 

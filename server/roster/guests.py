@@ -14,7 +14,7 @@ from server.locks import lock
 from server.people import sealed
 from server.people.actors import Actor
 from server.people.wording import Data, Name, Prose
-from server.roster import following, members
+from server.roster import asking, members
 from server.roster.groups import loaded
 
 NOT_FOUND = "There is no such guest."
@@ -175,7 +175,7 @@ async def link(tx: Transaction, actor: Actor, params: LinkGuest) -> GuestShape:
         *(organization_id, params.guest_id, params.patient_id),
     )
     for place in places:
-        await following.ask(tx, organization_id, place["group_id"])
+        await asking.ask(tx, organization_id, place["group_id"])
     tx.concerns(patient_id=params.patient_id)
     return await get(tx, actor, params)
 

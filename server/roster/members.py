@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from server import audit
 from server.db import Transaction, explain
 from server.errors import Conflict, Invalid, NotFound
 from server.ids import GroupId, GroupMemberId, GuestId, OrganizationId, PatientId
@@ -16,7 +17,7 @@ from server.locks import lock
 from server.people import sealed
 from server.people.actors import Actor
 from server.people.wording import Prose
-from server.roster import following, groups, policy
+from server.roster import asking, groups, policy
 from server.roster.policy import Key
 
 explain("ix_group_members_unique_patient", Conflict(f"This patient {policy.ALREADY}."))
@@ -133,7 +134,7 @@ async def admit(tx: Transaction, actor: Actor, group_id: GroupId, key: Key, note
     if refused := policy.full(group["max_participants"], group["active"]):
         raise Conflict(refused)
     [member_id] = await insert(tx, organization_id, group_id, [(key, notes)])
-    await following.ask(tx, organization_id, group_id)
+    await asking.ask(tx, organization_id, group_id)
     return await get(tx, actor, OfGroupMember(group_id=group_id, group_member_id=member_id))
 
 
@@ -191,7 +192,7 @@ async def remove(tx: Transaction, actor: Actor, params: OfGroupMember) -> GroupM
     found = await get(tx, actor, params)
     if found.status == "active":
         await end(tx, actor.organization_id, [params.group_member_id])
-        await following.ask(tx, actor.organization_id, params.group_id)
+        await asking.ask(tx, actor.organization_id, params.group_id)
     return await get(tx, actor, params)
 
 
@@ -259,6 +260,28 @@ async def end(tx: Transaction, organization_id: OrganizationId, ids: Sequence[st
         organization_id,
         list(ids),
     )
+
+
+async def end_archived(tx: Transaction, args: dict[str, Any]) -> None:
+    """The worker's part of archiving a patient: their places in groups end. Nothing, if they are active again by then."""
+    organization_id, patient_id = OrganizationId(args["organization_id"]), PatientId(args["patient_id"])
+    await lock(tx, organization_id, people=[patient_id])
+    rows = await tx.rows(
+        """select m.id, m.group_id
+             from group_members m join people p on (p.organization_id, p.id) = (m.organization_id, m.patient_id)
+            where (m.organization_id, m.patient_id, m.status, p.status) = ($1, $2, 'active', 'archived') order by m.group_id""",
+        organization_id,
+        patient_id,
+    )
+    if not rows:
+        return
+    await lock(tx, organization_id, groups=[row["group_id"] for row in rows])
+    await end(tx, organization_id, [row["id"] for row in rows])
+    tx.concerns(patient_id=patient_id)
+    facts = {"group_ids": [row["group_id"] for row in rows]}
+    await audit.append(tx, organization_id, None, "group_member.ended", f"archived {patient_id}", facts)
+    for row in rows:
+        await asking.ask(tx, organization_id, row["group_id"])
 
 
 async def _shape(tx: Transaction, actor: Actor, row: dict[str, Any]) -> GroupMemberShape:

@@ -55,8 +55,11 @@ class Front:
 
 
 def told(answer: httpx.Response) -> tuple[int, Any]:
-    """What an answer tells: its status and its body but for the request id."""
+    """What an answer tells: its status and its body, out of its envelope and but for the request id."""
     body = answer.json()
+    if "success" in body:
+        assert body.pop("success") == (answer.status_code == 200)
+        body = body.get("data", body)
     if "error" in body:
         assert body.pop("request_id") == answer.headers["X-Request-Id"]
     return answer.status_code, body

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-from server.ids import GroupId, GroupMemberId, GuestId
+from server.ids import EncounterId, GroupId, GroupMemberId, GuestId
 from tests.support.cast import Clinic
 
 Ids = dict[str, str]
@@ -46,18 +46,20 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
 
 
 async def roster(clinic: Clinic) -> Ids:
-    """A group with a guest in it; written past the operations, which are what is tried."""
-    group, guest, member = GroupId.new(), GuestId.new(), GroupMemberId.new()
+    """A group with a guest in it, and an encounter of theirs; written past the operations, which are what is tried."""
+    group, guest, member, encounter = GroupId.new(), GuestId.new(), GroupMemberId.new(), EncounterId.new()
     for statement, *values in (
-        ("insert into groups (organization_id, id, name, type, created_by_user) values ($1, $2, 'Group', 'therapy', $3)",
-         group, clinic.clinician),
+        ("""insert into groups (organization_id, id, name, type, facilitator_id, created_by_user)
+            values ($1, $2, 'Group', 'therapy', $3, $3)""", group, clinic.clinician),
         ("insert into guests (organization_id, id, display_name, created_by_user) values ($1, $2, 'Guest', $3)",
          guest, clinic.clinician),
         ("insert into group_members (organization_id, id, group_id, member_type, guest_id) values ($1, $2, $3, 'guest', $4)",
          member, group, guest),
+        ("""insert into encounters (organization_id, id, subject_type, group_id, encounter_date, type, created_by_user)
+            values ($1, $2, 'group', $3, now(), 'group-therapy', $4)""", encounter, group, clinic.clinician),
     ):  # fmt: skip
         await clinic.sql(statement, clinic.organization_id, *values)
-    return {"group": group, "guest": guest, "group_member": member}
+    return {"group": group, "guest": guest, "group_member": member, "encounter": encounter}
 
 
 async def situations(clinic: Clinic) -> AsyncIterator[tuple[Ids, str]]:
