@@ -14,7 +14,7 @@ from server.inspection import open_to_operators
 from server.readiness import Readiness
 from server.watchdog import watching
 from workers import integrity, sealing
-from workers.handlers import HANDLERS
+from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
 from workers.runner import Sweep, run
 
@@ -40,7 +40,7 @@ async def work(settings: Settings) -> None:
         ]
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(run(database, sweeps, stopped))
-            tasks.create_task(Worker(database, HANDLERS).run(stopped))
+            tasks.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
         await sealing.finish(database, sealer)
     finally:
         await bus.stop()

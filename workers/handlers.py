@@ -16,3 +16,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     asking.JOB: following.carry_out,
     patients.ARCHIVED: members.end_archived,
 }
+GIVEN_UP: Final[Mapping[str, Handler]] = {archiving.JOB: archiving.give_up}
+"""What is to be done when a job is called dead, in the transaction that does so."""

@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from uuid import uuid4
 
 import asyncpg
@@ -30,9 +31,17 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 class Worker:
     """One worker's side of the queue. There may be any number."""
 
-    def __init__(self, database: Database, handlers: Mapping[str, Handler], at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        database: Database,
+        handlers: Mapping[str, Handler],
+        given_up: Mapping[str, Handler] = MappingProxyType({}),
+        at_once: int = AT_ONCE,
+    ) -> None:
+        """Args: given_up: what is done, of some jobs, when they are called dead."""
         self._database = database
         self._handlers = handlers
+        self._given_up = given_up
         self._id = uuid4()
         self._free = at_once
         self._woken = asyncio.Event()
@@ -115,6 +124,8 @@ class Worker:
     async def _park(self, job: Job) -> None:
         async with self._database.transaction() as tx:
             if await jobs.hold(tx, job, self._id):
+                if give_up := self._given_up.get(job.entrypoint):
+                    await give_up(tx, jobs.arguments(job))
                 await jobs.park(tx, job)
                 log.error("job %s %s is dead: see `warmline jobs dead`", job.id, job.entrypoint)
                 metrics.JOBS.labels(job.entrypoint, "dead").inc()

@@ -23,6 +23,10 @@ from server.people.roles import require_somebody_manages
 JOB = "team_member.archive"
 MOVED = "The situation has changed since the preview. Look at a new one, and ask again."
 
+FAILED = (
+    "It failed again and again, and nothing was changed. Ask your operator to look at the log, then ask for it again."
+)
+
 
 class PreviewArchiving(BaseModel):
     """What archiving a team member would change."""
@@ -147,6 +151,16 @@ async def carry_out(tx: Transaction, args: dict[str, Any]) -> None:
         raise TooMany("It moved while the locks were taken. Try again.")  # and moved back: the job comes again
     else:
         await _do(tx, asked, plan)
+
+
+async def give_up(tx: Transaction, args: dict[str, Any]) -> None:
+    """Where the worker's part fails again and again: refused, so that nobody stays signed out for a request that nobody does."""
+    organization_id = OrganizationId(args["organization_id"])
+    asked = await archivings.find(tx, organization_id, ArchivingId(args["archiving_id"]))
+    await lock(tx, organization_id, people=[asked["person_id"]])
+    asked = await archivings.find(tx, organization_id, ArchivingId(args["archiving_id"]))
+    if asked["status"] == "pending":
+        await _refuse(tx, asked, FAILED)
 
 
 async def _plan(tx: Transaction, organization_id: OrganizationId, person: str, successor: str | None) -> Plan:

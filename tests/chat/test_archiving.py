@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from server import jobs
+from server.app.policy import ChatPolicy
 from server.errors import Conflict, Invalid, NotFound, Unauthorized
+from server.gateway.ports import Grant
 from server.ids import TeamMemberId
+from server.operations import Dispatcher
+from server.people.tokens import KeyedVerifier
 from tests.chat.test_staffed import UNSTAFFED
 from tests.support.cast import Clinic
+from tests.support.issuer import Issuer
 from tests.support.working import do_jobs
 from workers.handlers import HANDLERS
 
@@ -368,3 +374,37 @@ async def test_nobody_learns_of_a_colleagues_direct_channels_from_the_preview(cl
     assert opened["channel_id"] not in str(told)
     assert (await archived(clinic, leaver, preview=told["preview"]))["status"] == "done"
     assert await team(clinic, opened["channel_id"]) == {friend: (await team(clinic, opened["channel_id"]))[friend]}
+
+
+async def test_given_up_it_is_refused_and_nobody_stays_locked_out(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient, leaver = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, leaver)
+    await do_jobs(clinic.database)
+    asked = await ask(clinic, leaver)
+    monkeypatch.setattr(jobs, "MOST_STARTS", 0)
+    await do_jobs(clinic.database)
+    ended = await outcome(clinic, asked["id"])
+    assert (ended["status"], "again and again" in ended["why"]) == ("refused", True)
+    await clinic.call(leaver, "channel.list")
+    assert set(await team(clinic, channel)) == {leaver}
+    monkeypatch.setattr(jobs, "MOST_STARTS", 8)
+    async with clinic.database.transaction() as tx:
+        await jobs.requeue(tx, [int(job.id) for job in await jobs.dead(tx)])
+    await do_jobs(clinic.database)
+    assert await outcome(clinic, asked["id"]) == ended
+
+
+async def test_whoever_is_archived_opens_no_channel_even_where_a_membership_is_left(
+    clinic: Clinic, issuer: Issuer
+) -> None:
+    colleague = await clinic.team_member()
+    group = await clinic.channel("group", clinic.clinician, colleague)
+    verifier = KeyedVerifier.read(issuer.settings("postgresql://nowhere"))
+    policy = ChatPolicy(clinic.database, Dispatcher(clinic.database, clinic.batcher), verifier)
+    [granted] = await policy.subscribe(clinic.identity(colleague), [group])
+    assert isinstance(granted, Grant)
+    await clinic.archive(colleague)
+    [refused] = await policy.subscribe(clinic.identity(colleague), [group])
+    assert isinstance(refused, NotFound)

@@ -3,7 +3,7 @@
 import asyncio
 
 from server.db import Database
-from workers.handlers import HANDLERS
+from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
 
 _LEFT = "select count(*) as n from jobs.pgqueuer where status in ('queued', 'picked')"
@@ -12,7 +12,7 @@ _LEFT = "select count(*) as n from jobs.pgqueuer where status in ('queued', 'pic
 async def do_jobs(database: Database, within: float = 20) -> None:
     """Do whatever is in the queue, and what comes of it."""
     stopped = asyncio.Event()
-    running = asyncio.create_task(Worker(database, HANDLERS).run(stopped))
+    running = asyncio.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
     try:
         async with asyncio.timeout(within):
             while (await database.fetch(_LEFT))[0]["n"]:
