@@ -107,6 +107,36 @@ async def test_an_entry_that_commits_late_with_a_lower_id_is_sealed_all_the_same
         assert await mark(owner) >= third, "and once nobody can come late any more, it is not looked for again"
 
 
+@pytest.mark.catalogue("S28")
+async def test_an_entry_that_has_drawn_its_id_and_is_not_written_yet_is_waited_for(
+    made: Sealer, clinic: Clinic, owner: asyncpg.Connection, database_url: str
+) -> None:
+    """The narrow place between the two, held open: without a transaction id of its own nobody would know of the writer."""
+    await owner.execute(
+        """create function stand_still() returns trigger language plpgsql as $$ begin
+             if new.operation = 'test.slow' then perform pg_advisory_xact_lock_shared(4712); end if;
+             return new; end $$;
+           create trigger stand_still before insert on audit_entries for each row execute function stand_still()"""
+    )
+    async with another(database_url) as slow, another(database_url) as gate:
+        await gate.execute("select pg_advisory_lock(4712)")
+        writing = asyncio.create_task(write(slow, clinic, "test.slow"))
+        async with asyncio.timeout(20):
+            while not await owner.fetchval(
+                "select exists (select from pg_locks where locktype = 'advisory' and objid = 4712 and not granted)"
+            ):
+                await asyncio.sleep(0.01)
+        quick = await write(owner, clinic)
+        for _ in range(5):
+            await seal(made, clinic.database)
+            await owner.execute("select pg_current_xact_id()")
+        await gate.execute("select pg_advisory_unlock(4712)")
+        late = await writing
+    assert late < quick
+    await seal(made, clinic.database)
+    assert await chain(owner, clinic) == [quick, late]
+
+
 async def test_what_is_rolled_back_leaves_no_gap(
     made: Sealer, clinic: Clinic, owner: asyncpg.Connection, database_url: str
 ) -> None:
