@@ -111,6 +111,7 @@ OPERATIONS: Final = (
     Operation("patient.update", "PUT", _PATIENT, patients.UpdatePatient, patients.PatientShape, "patient.create", "patient.update", patients.update),
     Operation("patient.archive", "POST", _PATIENT + "/archive", patients.GetPatient, patients.PatientShape, "patient.archive", "patient.archive", patient_status.archive),
     Operation("patient.unarchive", "POST", _PATIENT + "/unarchive", patients.GetPatient, patients.PatientShape, "patient.archive", "patient.unarchive", patient_status.unarchive),
+    Operation("patient.show_as", "PUT", _PATIENT + "/display-name", profiles.ShowPatientAs, patients.PatientShape, "patient.create", "patient.show_as", profiles.show_patient_as),
     Operation("patient_group.list", "GET", _COHORTS, Nothing, patient_groups.PatientGroups, STAFF, OWN, patient_groups.list_all),
     Operation("patient_group.create", "POST", _COHORTS, patient_groups.CreatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.create", patient_groups.create),
     Operation("patient_group.update", "PUT", _COHORTS + "/{patient_group_id}", patient_groups.UpdatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.update", patient_groups.update),

@@ -15,9 +15,9 @@ from server.chat.names import others_names, staff_names
 from server.db import Transaction
 from server.errors import Conflict, Forbidden, Invalid
 from server.events import Event
-from server.ids import ChannelId, OrganizationId, now
+from server.ids import ChannelId, OrganizationId, PatientId, now
 from server.locks import lock
-from server.people import naming
+from server.people import naming, patients
 from server.people.actors import Actor
 from server.people.team import Nothing
 from server.people.wording import DisplayName
@@ -28,6 +28,15 @@ STAFF = "Team members are shown by their own names. An administrator can change 
 class UpdateProfile(BaseModel):
     """Choose the name that you are shown by, or none: then other patients see "Group member"."""
 
+    display_name: DisplayName | None = Field(
+        description=f"1–{naming.LONGEST} characters; not somebody else's name", examples=["Bluebird"]
+    )
+
+
+class ShowPatientAs(BaseModel):
+    """Choose for a patient the name that they are shown by, or none: then other patients see "Group member"."""
+
+    patient_id: PatientId
     display_name: DisplayName | None = Field(
         description=f"1–{naming.LONGEST} characters; not somebody else's name", examples=["Bluebird"]
     )
@@ -88,6 +97,18 @@ async def update(tx: Transaction, actor: Actor, params: UpdateProfile) -> Profil
     tx.concerns(patient_id=actor.person_id)
     await set_display_name(tx, actor.organization_id, actor.person_id, params.display_name)
     return await get(tx, actor, Nothing())
+
+
+async def show_patient_as(tx: Transaction, actor: Actor, params: ShowPatientAs) -> patients.PatientShape:
+    """Set or clear a patient's display name, for them: the *Profile* tab of their page (domain.md §1).
+
+    Raises:
+        NotFound: no such patient. Forbidden: they are archived. Invalid, Conflict: as `update`.
+    """
+    named = patients.GetPatient(patient_id=params.patient_id)
+    await patients.get(tx, actor, named)
+    await set_display_name(tx, actor.organization_id, params.patient_id, params.display_name)
+    return await patients.get(tx, actor, named)
 
 
 async def set_display_name(

@@ -160,3 +160,66 @@ async def test_details_and_dialogs(look: Any, clinic: Clinic, middle: Middle) ->
 
 async def test_a_colleague_without_channels(look: Any) -> None:
     await (await look("/portal?as=demo-receptionist")).everywhere()
+
+
+async def test_changing_a_message(look: Any, clinic: Clinic) -> None:
+    await clinic.say("care", "demo-patient", "one", "two")
+    looking = await look(CARE)
+    page = looking.page
+    await page.locator(".message-more").last.focus()
+    await looking.everywhere()
+    await page.keyboard.press("Enter")
+    await looking.everywhere()
+    await page.get_by_role("button", name="Edit", exact=True).click()
+    await page.get_by_role("dialog").get_by_label("Message").fill("three")
+    await page.get_by_role("dialog").get_by_label("Why").fill("Wrong number")
+    await looking.everywhere()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.locator(".message-more").last.press("Enter")
+    await page.get_by_role("button", name="Earlier versions").click()
+    await page.get_by_role("dialog").locator("li").first.wait_for()
+    await looking.everywhere()
+    await page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    await page.locator(".message-more").last.press("Enter")
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await looking.everywhere()
+
+
+async def test_new_channels_and_closed_ones(look: Any, clinic: Clinic) -> None:
+    await clinic.archive("review")
+    looking = await look(CARE)
+    page = looking.page
+    for kind in ("Direct message", "Staff channel", "Group channel"):
+        await page.locator("#new-button").click()
+        await page.get_by_role("menuitem", name=kind).click()
+        await page.get_by_role("dialog").wait_for()
+        await looking.everywhere()
+        await page.keyboard.press("Escape")
+        await page.set_viewport_size({"width": 1280, "height": 760})
+    await page.get_by_role("button", name="Archived channels").click()
+    await page.locator(clinic.row("review")).click()
+    await page.locator("#closed-way").wait_for()
+    await looking.everywhere()
+
+
+async def test_every_place(look: Any, clinic: Clinic) -> None:
+    await clinic.colleague("demo-admin", "Demo Admin", "ADMIN")
+    looking = await look(f"/portal?as=demo-admin#/patients/{clinic.people['demo-patient']}")
+    page = looking.page
+    await page.locator("#patient .panel").first.wait_for()
+    await looking.everywhere()
+    for name in ("activation-rules", "contact", "patient-groups", "roles"):
+        await page.evaluate(f"location.hash = '#/administration/{name}'")
+        await page.locator(f"#{name} .panel").first.wait_for()
+        await looking.everywhere()
+        await page.locator(f"#{name}").get_by_role("button", name="Change").first.click()
+        await page.get_by_role("dialog").wait_for()
+        await looking.everywhere()
+        await page.keyboard.press("Escape")
+    await page.evaluate("location.hash = '#/team'")
+    await page.locator("#team .panel").first.wait_for()
+    await looking.everywhere()
+    await page.get_by_role("button", name="Archive Demo Clinician").click()
+    await page.locator(".preview li").first.wait_for()
+    await looking.everywhere()

@@ -1,6 +1,6 @@
 /** "New" above the list of channels: a direct message, a staff channel about a patient, a group. */
 
-import { byId, h } from "./dom.js";
+import { h } from "./dom.js";
 import { ask } from "./parts/form.js";
 import { Menu } from "./parts/menu.js";
 import { activePatients, patientName, teamMembers } from "./people.js";
@@ -10,10 +10,12 @@ import { roleName } from "./words.js";
 export class NewChannel {
   #page;
 
-  constructor(page) {
+  /** @param place takes the button; without one there is none */
+  constructor(page, place) {
     this.#page = page;
+    if (!place) return;
     const button = h("button", { type: "button", id: "new-button", class: "small" }, "New");
-    new Menu(byId("new-channel"), button, () => this.#entries());
+    new Menu(place, button, () => this.#entries());
   }
 
   #entries() {

@@ -9,15 +9,17 @@ import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { NewChannel } from "./new_channel.js";
 import { startPage } from "./page.js";
+import { administration } from "./places/administration.js";
 import { groups } from "./places/groups.js";
 import { guests } from "./places/guests.js";
 import { patients } from "./places/patients.js";
 import { mark, Places } from "./places/places.js";
+import { team } from "./places/team.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { Shortcuts } from "./shortcuts.js";
 import { badge } from "./words.js";
 
-const PLACES = [patients, groups, guests];
+const PLACES = [patients, groups, guests, team, administration];
 
 const list = new ChannelList(byId("channels"), "staff");
 let details;
@@ -32,7 +34,7 @@ function ready(page) {
   drawAccount(page.me, [{ words: "Keyboard shortcuts", run: () => shortcuts.help() }]);
   details = new Details(page);
   new ChannelMenu(page, details, (channel) => staffActs(page, channel));
-  new NewChannel(page);
+  new NewChannel(page, byId("new-channel"));
   byId("closed-way").addEventListener("click", () => unarchive(page, page.channels.get(page.chat.channelId)));
   finder = new ChannelFinder(() => draw(page));
   places = new Places(page, PLACES, byId("places"), byId("place"));

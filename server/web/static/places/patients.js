@@ -4,9 +4,10 @@ import { h, say } from "../dom.js";
 import { emptyState, skeleton } from "../parts/empty.js";
 import { ask } from "../parts/form.js";
 import { KeyedList } from "../parts/keyed.js";
-import { toChannel } from "../route.js";
+import { toChannel, toPlace } from "../route.js";
 import { teamMembers } from "../people.js";
 import { roleName } from "../words.js";
+import { PatientProfile } from "./patient.js";
 
 const PAGE = 50;
 
@@ -14,8 +15,36 @@ export const patients = {
   name: "patients",
   label: "Patients",
   may: ({ permissions }) => permissions.includes("patient.read"),
-  make: (page) => new Patients(page),
+  make: (page) => new Place(page),
 };
+
+/** The list, or one patient where the address names one. */
+class Place {
+  #list;
+  #profile;
+  #shown;
+  element = h("div", { class: "with-profile" });
+
+  constructor(page) {
+    this.#list = new Patients(page);
+    this.#profile = new PatientProfile(page);
+    this.element.append(this.#list.element, this.#profile.element);
+  }
+
+  open(id) {
+    this.#shown = id ? this.#profile : this.#list;
+    for (const view of [this.#list, this.#profile]) view.element.hidden = view !== this.#shown;
+    return this.#shown.open(id);
+  }
+
+  draw() {
+    this.#shown?.draw();
+  }
+
+  focus() {
+    this.#shown.focus();
+  }
+}
 
 class Patients {
   #page;
@@ -90,6 +119,8 @@ class Patients {
 
   #entry(patient) {
     const { id, email, status } = patient;
+    const isNeeding = status === "active" && patient.needs_reassignment;
+    const needs = isNeeding ? h("span", { class: "tag" }, "Needs an allocation clinician") : null;
     const archived = status === "archived" ? h("span", { class: "tag" }, "Archived") : null;
     return h(
       "li",
@@ -97,7 +128,7 @@ class Patients {
       h(
         "div",
         { class: "patient-who" },
-        h("p", { class: "patient-name" }, ...names(patient), archived),
+        h("p", { class: "patient-name" }, ...names(patient), archived, needs),
         h("p", { class: "patient-email" }, email),
       ),
       h("div", { class: "patient-channel" }, ...this.#channel(patient)),
@@ -158,6 +189,7 @@ class Patients {
       label: `${name} (${roleName(role)})`,
       chosen: id === me,
     }));
+    const groups = (await this.#groups()).map(({ id, name, is_default: chosen }) => ({ value: id, label: name, chosen }));
     const patient = await ask({
       title: "New patient",
       fields: [
@@ -165,6 +197,7 @@ class Patients {
         { name: "preferred_name", label: "Preferred name (if another)" },
         { name: "email", label: "Email", type: "email", required: true },
         { name: "allocation_clinician_id", label: "Allocation clinician", options, required: true },
+        ...(groups.length > 1 ? [{ name: "patient_group_id", label: "Patient group", options: groups, required: true }] : []),
       ],
       submit: "Create patient",
       run: (values) => this.#page.wire.rpc("patient.create", values),
@@ -172,6 +205,16 @@ class Patients {
     if (!patient) return;
     await this.#fetch();
     say(this.#words, `${patient.preferred_name ?? patient.legal_name} was created.`);
+  }
+
+  /** Without them, a new patient is in the default group. */
+  async #groups() {
+    try {
+      return (await this.#page.wire.rpc("patient_group.list")).patient_groups;
+    } catch (error) {
+      if (!error.code) throw error;
+      return [];
+    }
   }
 
   async #team() {
@@ -186,10 +229,10 @@ class Patients {
 }
 
 /** Every name a patient goes by, the one to call them by first. */
-function names({ legal_name: legal, preferred_name: preferred, display_name: display }) {
+function names({ id, legal_name: legal, preferred_name: preferred, display_name: display }) {
   const others = [];
   if (preferred && preferred !== legal) others.push(`legal name ${legal}`);
   if (display && display !== preferred && display !== legal) others.push(`shown as “${display}”`);
   const note = others.length ? h("span", { class: "quiet" }, " (", h("bdi", {}, others.join(", ")), ")") : null;
-  return [h("bdi", {}, preferred || legal), note];
+  return [h("a", { href: toPlace("patients", id) }, h("bdi", {}, preferred || legal)), note];
 }
