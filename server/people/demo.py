@@ -21,13 +21,13 @@ class DemoPerson:
 
 
 async def people(fetch: Callable[..., Awaitable[Sequence[Any]]]) -> list[DemoPerson]:
-    """The active people of the demo clinic, patients first."""
+    """The people of the demo clinic who may sign in, patients first: an archived one still reads (domain.md §1)."""
     rows = await fetch(
         """select p.organization_id, p.id, p.kind, p.email, coalesce(t.name, a.legal_name) as name
              from people p
              left join team_members t on (t.organization_id, t.id) = (p.organization_id, p.id)
              left join patients a on (a.organization_id, a.id) = (p.organization_id, p.id)
-            where p.email like '%' || $1 and p.status = 'active' order by p.kind, p.created_at, p.id""",
+            where p.email like '%' || $1 and (p.kind = 'patient' or p.status = 'active') order by p.kind, p.created_at, p.id""",
         DOMAIN,
     )
     return [

@@ -130,6 +130,7 @@ async def test_a_patients_profile(open_page: OpenPage, clinic: Clinic, admin: No
     await page.get_by_role("button", name="Archive this patient").click()
     await page.get_by_role("dialog").get_by_role("button", name="Archive").click()
     await expect(care).to_contain_text("Archived")
+    await patient.get_by_role("button", name="Sign in again").click()
     await expect(patient.locator("#closed-words")).to_contain_text("You can read here, and write no more.")
     await page.get_by_role("button", name="Unarchive this patient").click()
     await page.get_by_role("dialog").get_by_role("button", name="Unarchive").click()

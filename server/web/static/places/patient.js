@@ -189,7 +189,7 @@ export class PatientProfile extends View {
   }
 
   async #archive() {
-    const words = "They can sign in and read, and write no more. Their care team and service team channels are archived, and they leave every group. They are told how else to reach you.";
+    const words = "They are signed out. They can sign in again and read, and write no more. Their care team and service team channels are archived, and they leave every group. They are told how else to reach you.";
     const archived = await this.confirm({ title: "Archive this patient?", words, yes: "Archive" }, () => this.rpc("patient.archive", { patient_id: this.#id }));
     if (archived) await this.#fetch("The patient is archived.");
   }
