@@ -1,5 +1,6 @@
 """Messages: what a send takes and answers, and reading the history."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -39,8 +40,15 @@ class ReadHistory(BaseModel):
     limit: int = Field(50, ge=1, le=100)
 
 
+MOST_BYTES = 256 * 1024
+"""Of the texts of a page: a hundred of the longest would be megabytes, and whoever reads slowly would be cut off each time."""
+
+
 class History(BaseModel):
-    """A page of messages and of who came and went; subscribe from (epoch, offset) and nothing falls between."""
+    """A page of messages and of who came and went; subscribe from (epoch, offset) and nothing falls between.
+
+    It may hold fewer than asked for, where they are long; `more` says whether there are older ones.
+    """
 
     epoch: str
     offset: int
@@ -60,5 +68,17 @@ async def history(tx: Transaction, actor: Actor, params: ReadHistory) -> History
     )
     page = found[: params.limit]
     await bodies.load_keys(tx.keys, actor.organization_id, [event.words for event in page if event.words])
-    items = [shapes.item(event, "staff" if actor.is_staff else "patient", tx.keys) for event in page]
-    return History(epoch=epoch, offset=top, items=items, more=len(found) > params.limit)
+    items = _as_many_as_fit(shapes.item(event, "staff" if actor.is_staff else "patient", tx.keys) for event in page)
+    return History(epoch=epoch, offset=top, items=items, more=len(found) > len(items))
+
+
+def _as_many_as_fit(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first ones, up to MOST_BYTES of text, and one in any case."""
+    fitting: list[dict[str, Any]] = []
+    size = 0
+    for item in items:
+        size += len(item.get("text", "").encode())
+        if fitting and size > MOST_BYTES:
+            break
+        fitting.append(item)
+    return fitting

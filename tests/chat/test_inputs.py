@@ -1,5 +1,6 @@
 """Bad sends: each is refused with words that say what to do, nothing of it is kept, and the next good one follows on."""
 
+import json
 from typing import Any
 
 import pytest
@@ -152,3 +153,17 @@ async def test_refusals_are_for_the_caller(clinic: Clinic, channel: ChannelId) -
     with pytest.raises(WarmlineError) as told:
         await clinic.send(clinic.clinician, channel, "canary\0words")
     assert "canary" not in told.value.message
+
+
+async def test_a_page_of_the_longest_messages_fits_a_frame_and_leaves_none_out(
+    clinic: Clinic, channel: ChannelId
+) -> None:
+    sent = [(await clinic.send(clinic.clinician, channel, "😀" * 8000))["message_id"] for _ in range(20)]
+    found: list[str] = []
+    before, more = None, True
+    while more:
+        page = await clinic.call(clinic.clinician, "message.history", channel_id=channel, before=before, limit=100)
+        assert len(json.dumps(page, ensure_ascii=False).encode()) < 512 * 1024
+        found += [item["id"] for item in page["items"] if item["type"] == "message"]
+        before, more = page["items"][-1]["offset"], page["more"]
+    assert found == sent[::-1]
