@@ -21,6 +21,8 @@ from server.people.team import Nothing
 BACKFILL = "channels.backfill"
 BACKFILL_STEP = 20
 """Patients per transaction of a back-fill."""
+MOST_NAMED = 1_000
+"""Patients whom an answer names: one that named them all would be too much for a connection."""
 
 Kind = Literal["care_team", "service_team"]
 KINDS: tuple[Kind, ...] = ("care_team", "service_team")
@@ -66,10 +68,14 @@ class Touched(BaseModel):
 
 
 class Backfilled(BaseModel):
-    """Whom it touches: active patients without a channel of the kind. Not a dry run, a worker has begun with them."""
+    """Whom it touches: active patients without a channel of the kind. Not a dry run, a worker has begun with them.
+
+    `total` is how many they are; `patients` names the first 1,000 of them.
+    """
 
     kind: Kind
     dry_run: bool
+    total: int
     patients: list[Touched]
 
 
@@ -141,8 +147,14 @@ async def set_rule(tx: Transaction, actor: Actor, params: SetRule) -> RuleShape:
 
 
 async def backfill(tx: Transaction, actor: Actor, params: Backfill) -> Backfilled:
-    """Apply a rule to the active patients without such a channel, or say whom that would touch."""
-    return await apply_backfill(tx, actor.organization_id, params)
+    """Apply a rule to the active patients without such a channel, or say whom that would touch.
+
+    Raises:
+        Forbidden: it tells patients' names, so it takes patient.read as well.
+    """
+    actor.require("patient.read")
+    told = await apply_backfill(tx, actor.organization_id, params)
+    return told.model_copy(update={"patients": told.patients[:MOST_NAMED]})
 
 
 async def apply_backfill(tx: Transaction, organization_id: OrganizationId, params: Backfill) -> Backfilled:
@@ -151,7 +163,8 @@ async def apply_backfill(tx: Transaction, organization_id: OrganizationId, param
     if rows and not params.dry_run:
         args = {"organization_id": organization_id, "kind": params.kind, "after": ""}
         await jobs.enqueue(tx, BACKFILL, args, key=f"{organization_id}:{params.kind}")
-    return Backfilled(kind=params.kind, dry_run=params.dry_run, patients=[Touched(**row) for row in rows])
+    touched = [Touched(**row) for row in rows]
+    return Backfilled(kind=params.kind, dry_run=params.dry_run, total=len(touched), patients=touched)
 
 
 async def carry_out(tx: Transaction, args: dict[str, Any]) -> None:

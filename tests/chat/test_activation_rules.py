@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from server.chat import activation_rules
 from server.errors import Conflict, Forbidden, Invalid
 from server.ids import TeamMemberId
 from tests.support.cast import Clinic
@@ -148,3 +149,16 @@ async def test_what_cannot_be_set_is_told(clinic: Clinic, elsewhere: Clinic) -> 
         "team_member_ids": [clinic.clinician], "needs_attention": False,
     }  # fmt: skip
     assert (await set_rule(clinic, "care_team", nurse))["team_member_ids"] == [nurse]
+
+
+async def test_a_back_fill_names_so_many_and_to_those_alone_who_may_know_them(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activation_rules, "MOST_NAMED", 2)
+    people = [await clinic.patient() for _ in range(3)]
+    told = await clinic.call(clinic.clinician, "activation_rule.backfill", kind="care_team")
+    assert (told["total"], [one["id"] for one in told["patients"]]) == (3, sorted(people)[:2])
+    nurse = await clinic.team_member("NURSE")
+    await clinic.call(clinic.clinician, "role.update", name="NURSE", permissions=["settings.manage"])
+    with pytest.raises(Forbidden, match="records"):
+        await clinic.call(nurse, "activation_rule.backfill", kind="care_team")
