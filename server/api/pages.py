@@ -18,7 +18,7 @@ mimetypes.add_type("application/manifest+json", ".webmanifest")  # a machine's o
 WEB = Path(__file__).resolve().parent.parent / "web"
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types warmline-worker",
     "X-Content-Type-Options": "nosniff",

@@ -296,3 +296,12 @@ async def test_places(shots: Shots, clinic: Clinic) -> None:
     await page.get_by_role("button", name="Apply to existing patients (service team)").click()
     await page.get_by_role("dialog").wait_for()
     await shots.take(page, "portal-backfill")
+
+
+async def test_how_others_see_me(shots: Shots, clinic: Clinic) -> None:
+    await channels(clinic)
+    page = await shots.open(PATIENT)
+    await page.locator("#account-button").click()
+    await page.get_by_role("menuitem", name="How others see me").click()
+    await page.get_by_role("dialog").locator("h3").nth(1).wait_for()
+    await shots.take(page, "patient-profile")

@@ -223,3 +223,15 @@ async def test_every_place(look: Any, clinic: Clinic) -> None:
     await page.get_by_role("button", name="Archive Demo Clinician").click()
     await page.locator(".preview li").first.wait_for()
     await looking.everywhere()
+
+
+async def test_how_others_see_me(look: Any, clinic: Clinic) -> None:
+    await clinic.channel("group", "group", "demo-clinician", "demo-patient", title="Tuesday group")
+    looking = await look(PATIENT)
+    page = looking.page
+    await page.locator("#account-button").click()
+    await page.get_by_role("menuitem", name="How others see me").click()
+    await page.get_by_role("dialog").get_by_label("Display name").first.fill("Demo Clinician")
+    await page.get_by_role("dialog").get_by_role("button", name="Save").first.click()
+    await page.get_by_role("dialog").locator(".field-error:not(:empty)").wait_for()
+    await looking.everywhere()

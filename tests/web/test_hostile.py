@@ -215,8 +215,11 @@ async def test_the_browser_is_told_to_refuse_everything_else(gateway: Gateway, p
     policy = {words[0]: words[1:] for part in headers["Content-Security-Policy"].split(";") if (words := part.split())}
     assert policy["default-src"] == ["'none'"]
     assert policy["require-trusted-types-for"] == ["'script'"]
-    for fetched in ("script-src", "style-src", "img-src", "connect-src", "manifest-src"):
+    for fetched in ("script-src", "style-src", "connect-src", "manifest-src"):
         assert policy[fetched] == ["'self'"], "nothing inline, nothing from elsewhere"
+    assert policy["img-src"] == ["'self'", "blob:"], (
+        "pictures of people are fetched with the token, and shown from memory"
+    )
     for never in ("base-uri", "form-action", "frame-ancestors"):
         assert policy[never] == ["'none'"]
     assert headers["X-Content-Type-Options"] == "nosniff"

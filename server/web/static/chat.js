@@ -20,6 +20,7 @@ const ROOM_BEFORE_NEW = 20; // messages read already that are fetched with the n
 
 export class Chat {
   #wire;
+  #pictures;
   #me;
   #contacts;
   #channels;
@@ -36,8 +37,9 @@ export class Chat {
   #drawSoon = drawLater(() => this.#draw());
 
   /** @param me `() → me`, see the operation; `audience` "patient" or "staff"; `changed()`: names, badges or unsent messages may look different */
-  constructor({ wire, channels, me, audience, changed }) {
+  constructor({ wire, channels, pictures, me, audience, changed }) {
     this.#wire = wire;
+    this.#pictures = pictures;
     this.#me = me;
     this.#contacts = new Contacts(wire, changed);
     this.#channels = channels;
@@ -161,7 +163,7 @@ export class Chat {
   #arrived(id, data, isNew) {
     const { conversation, directory } = this.#opened.get(id);
     if (data.type === "seen") directory.seen(data);
-    if (data.type === "joined" || data.type === "left" || data.type === "opened") directory.load();
+    if (data.type === "profile" || data.type === "joined" || data.type === "left" || data.type === "opened") directory.load();
     if (data.type === "archived") this.#channels.note(id, { status: "archived" });
     if (data.type === "unarchived") this.#channels.note(id, { status: "active" });
     if (!isNew) return;
@@ -243,7 +245,8 @@ export class Chat {
       if (!known) nameOfPerson(this.#wire, id).then(this.#drawSoon);
       return known ?? "a team member";
     };
-    return { isMe: (id) => id === this.#me()?.person.id, name, may: (item) => (this.#me() ? this.messages.of(item) : []) };
+    const pictureOf = (member) => this.#pictures.of(this.channelId, member);
+    return { pictureOf, isMe: (id) => id === this.#me()?.person.id, name, may: (item) => (this.#me() ? this.messages.of(item) : []) };
   }
 
   // ---- what one can do with a message that was not delivered, and with somebody who asks to be let in

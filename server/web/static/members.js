@@ -29,7 +29,7 @@ export class Members {
     this.#changed = changed;
     this.#list = new KeyedList({
       root: byId("members"),
-      look: (member) => JSON.stringify([member, this.#read(member), this.#mayRemove(member)]),
+      look: (member) => JSON.stringify([member, this.#read(member), this.#mayRemove(member), this.#face(member)]),
       make: (member) => this.#member(member),
     });
     byId("add-form")?.addEventListener("submit", (event) => this.#add(event));
@@ -73,14 +73,19 @@ export class Members {
     return this.#isStaff && !member.me && newest ? readWords(member, newest) : null;
   }
 
+  #face(member) {
+    return this.#page.pictures.of(this.#page.chat.channelId, member);
+  }
+
   #member(member) {
+    const src = this.#face(member);
     const { audience } = this.#page;
     const joined = member.joined_at ? `joined ${dateOf(member.joined_at)}` : null;
     const read = this.#read(member);
     return h(
       "li",
       { "data-member-id": member.id },
-      h("p", { class: "member-name" }, h("bdi", {}, nameOf(member)), member.me ? " (you)" : ""),
+      h("p", { class: "member-name" }, src ? h("img", { class: "face", src, alt: "" }) : null, h("bdi", {}, nameOf(member)), member.me ? " (you)" : ""),
       h("p", { class: "member-what" }, [roleOf(member, audience), joined, SOURCES[member.source]].filter(Boolean).join(" · ")),
       read ? h("p", { class: "member-what" }, read) : null,
       this.#mayRemove(member) ? this.#removeButton(member) : null,

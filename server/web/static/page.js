@@ -11,6 +11,7 @@ import { byId, drawLater, h, say } from "./dom.js";
 import { Fetching } from "./fetching.js";
 import { watchIdle } from "./idle.js";
 import { installWorker } from "./install.js";
+import { Pictures } from "./pictures.js";
 import { askBeforeSigningOut, leaving, signedOut, signIn } from "./signin.js";
 import { newStats } from "./subscription.js";
 import { Wire } from "./wire.js";
@@ -21,7 +22,7 @@ const SIGNED_OUT = new Set([401, 3500, 3503]); // sign-in's own, and the two clo
 
 /**
  * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
- * different. page: {wire, me, channels, chat, audience}.
+ * different. page: {wire, me, channels, chat, pictures, audience}.
  */
 export async function startPage({ kind, audience, ready, draw }) {
   const stats = newStats();
@@ -51,7 +52,8 @@ export async function startPage({ kind, audience, ready, draw }) {
   };
   page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
   page.channels = new Channels(page.wire, changed);
-  page.chat = new Chat({ wire: page.wire, channels: page.channels, me: () => page.me, audience, changed });
+  page.pictures = new Pictures(fetchToken, changed);
+  page.chat = new Chat({ wire: page.wire, channels: page.channels, pictures: page.pictures, me: () => page.me, audience, changed });
   const me = new Fetching(page.wire, async () => {
     const found = await page.wire.rpc("me");
     if (found.person.kind !== kind) return wrongPage(page.wire, kind);

@@ -6,6 +6,7 @@ import { ChannelMenu } from "./channel_menu.js";
 import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { leaveAsPatient } from "./leaving.js";
+import { showMyProfile } from "./my_profile.js";
 import { startPage } from "./page.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { badge } from "./words.js";
@@ -17,7 +18,7 @@ let shown = null; // the last view, to move the focus only when it changes
 startPage({ kind: "patient", audience: "patient", ready, draw });
 
 function ready(page) {
-  drawAccount(page.me);
+  drawAccount(page.me, [{ words: "How others see me", run: () => showMyProfile(page) }]);
   details = new Details(page);
   new ChannelMenu(page, details, (channel) => acts(page, channel));
   addEventListener("hashchange", () => draw(page));

@@ -25,6 +25,7 @@ export function lookOf(row, around) {
     starts,
     brief,
     name,
+    own || !starts ? "" : around.pictureOf(item.author),
     around.seenBy(row),
     item.reply_to && around.quoteOf(item),
   ].join("\n");
@@ -84,7 +85,8 @@ function author({ item, own, starts }, around) {
   if (own) return unseen("You: ");
   const label = around.labelOf(item.author);
   if (!starts) return unseen(`${label}: `);
-  return h("p", { class: "author" }, h("bdi", {}, label), unseen(": "));
+  const src = around.pictureOf(item.author);
+  return h("p", { class: "author" }, src ? h("img", { class: "face", src, alt: "" }) : null, h("bdi", {}, label), unseen(": "));
 }
 
 function more({ item }, around) {

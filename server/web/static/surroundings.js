@@ -21,6 +21,7 @@ export function around({ conversation, directory, audience, channel, closed, act
     closed,
     act,
     nameOf: (id) => directory.name(id),
+    pictureOf: (id) => people.pictureOf(directory.get(id)),
     isMe: people.isMe,
     personName: (id) => directory.person(id) ?? people.name(id),
     may: people.may,
