@@ -19,7 +19,13 @@ def _as_it_is(data: bytes) -> bytes:
 class _Link:
     """One connection led through."""
 
+    ends: tuple[asyncio.StreamWriter, asyncio.StreamWriter]
     silent: bool = False
+
+    def cut(self) -> None:
+        """Reset both ways."""
+        for end in self.ends:
+            end.transport.abort()
 
 
 class Proxy:
@@ -30,8 +36,11 @@ class Proxy:
         self.port = 0
         self.delay = 0.0
         """Seconds that everything takes each way, as a network would."""
+        self.in_turn = False
+        """Whether each new connection tries the targets from another one on, as a load balancer would."""
         self._new_filter = new_filter
         self._allowance: int | None = None
+        self._parted = False
         self._open: set[asyncio.StreamWriter] = set()
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,6 +59,23 @@ class Proxy:
         """Reset every connection that is open now."""
         for writer in list(self._open):
             writer.transport.abort()
+
+    @property
+    def open(self) -> int:
+        """How many connections are led through now."""
+        return len(self._links)
+
+    def part(self) -> None:
+        """From here on nothing passes any more, on the connections that are open nor on new ones, until `mend`."""
+        self._parted = True
+        self.freeze()
+
+    def mend(self) -> None:
+        """Let new connections pass again; those that lost something on the way are reset."""
+        self._parted = False
+        for link in list(self._links):
+            if link.silent:
+                link.cut()
 
     def freeze(self) -> None:
         """What passes on the connections that are open now is lost from here on, either way, but they stay open."""
@@ -79,7 +105,7 @@ class Proxy:
         there, onwards = await self._reach()
         self._open.add(onwards)
         passed = self._new_filter() if self._new_filter else _as_it_is
-        link = _Link()
+        link = _Link((writer, onwards), silent=self._parted)
         self._links.add(link)
         ways = [
             asyncio.create_task(self._pump(link, reader, onwards, _as_it_is)),
@@ -94,13 +120,18 @@ class Proxy:
             self._open.discard(onwards)
             self._links.discard(link)
             # What was passed on already still arrives; then both ends see the end.
-            with contextlib.suppress(OSError):
-                await asyncio.wait_for(writer.drain(), 1)
-            onwards.close()
-            writer.close()
+            try:
+                with contextlib.suppress(OSError):
+                    await asyncio.wait_for(writer.drain(), 1)
+            finally:
+                onwards.close()
+                writer.close()
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        for port in self.targets:
+        targets = list(self.targets)
+        if self.in_turn:
+            self.targets.append(self.targets.pop(0))
+        for port in targets:
             with contextlib.suppress(OSError):
                 return await asyncio.open_connection("127.0.0.1", port)
         raise ConnectionRefusedError

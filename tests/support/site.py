@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from joserfc.jwk import ECKey, KeySet
@@ -22,7 +23,10 @@ from server.people.tokens import DevIssuer
 class Gateway:
     """One gateway process."""
 
-    def __init__(self, environment: dict[str, str], port: int, log: Path) -> None:
+    def __init__(
+        self, environment: dict[str, str], port: int, log: Path, program: Sequence[str] = ("server", "serve")
+    ) -> None:
+        self._program = program
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
@@ -38,7 +42,7 @@ class Gateway:
     def spawn(self) -> None:
         """Start the process; `healthy` tells when it answers."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "server", "serve"]
+            command = [sys.executable, "-m", *self._program]
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
     async def healthy(self, within: float = 30) -> "Gateway":
@@ -93,10 +97,10 @@ class Site:
         """A token for somebody."""
         return self.issuer.issue(identity, seconds)
 
-    async def gateway(self, **environment: str) -> Gateway:
-        """One more gateway, answering."""
+    async def gateway(self, *, program: Sequence[str] = ("server", "serve"), **environment: str) -> Gateway:
+        """One more gateway, answering; `program` is the module to run, for tests that bring one of their own."""
         log = self._folder / f"gateway-{len(self.gateways)}.log"
-        gateway = Gateway(os.environ | self.environment | environment, free_port(), log)
+        gateway = Gateway(os.environ | self.environment | environment, free_port(), log, program)
         self.gateways.append(gateway)
         return await gateway.healthy()
 

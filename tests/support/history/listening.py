@@ -17,10 +17,14 @@ class _Standing:
     epoch: str = ""
     position: int = 0
     live: bool = False
+    gone: bool = False
+    """It was ended for good, and not begun anew."""
     begun: Event | None = None
     """The subscription, while nothing has come after it."""
     reached: float = 0.0
     """When it came to this position."""
+    since: float = 0.0
+    """When it first listened."""
 
 
 def _walk(history: History) -> tuple[list[Finding], dict[tuple[str, str], _Standing]]:
@@ -39,7 +43,7 @@ def _walk(history: History) -> tuple[list[Finding], dict[tuple[str, str], _Stand
             if event.via != "history" and event.offset:
                 found += _delivered(one, event)
         else:
-            one.live = False
+            one.live, one.gone = False, event.kind == "ended"
     return found, standing
 
 
@@ -55,8 +59,8 @@ def _subscribed(one: _Standing, event: Event) -> Iterator[Finding]:
             yield Finding("K8", where, f"recovered from {event.offset}, though it asked to go on from {offset}")
     elif event.recovered:
         yield Finding("K8", where, "recovered, though it had not asked for that")
-    one.epoch, one.position, one.live, one.begun = event.epoch, event.offset, True, event
-    one.reached = event.at
+    one.epoch, one.position, one.live, one.gone, one.begun = event.epoch, event.offset, True, False, event
+    one.reached, one.since = event.at, one.since or event.at
 
 
 def _delivered(one: _Standing, event: Event) -> Iterator[Finding]:
@@ -92,20 +96,26 @@ def k9_convergence(history: History) -> Iterator[Finding]:
     if not healed:
         yield Finding("K9", "the run", "it was never healed, so nothing shows that anybody arrived")
         return
-    deadline = healed[-1].at + history.plan.reaches
     for (client, channel), one in _walk(history)[1].items():
         rows = history.log.get(channel, [])
-        if not one.live or not rows:
+        if one.gone or not rows:
             continue
-        if one.position < rows[-1].offset:
+        if not one.live:
+            yield Finding(
+                "K9", f"{client} in {channel}", f"no subscription stood at the end; it had come to {one.position}"
+            )
+        elif one.position < rows[-1].offset:
             yield Finding("K9", f"{client} in {channel}", f"it stands at {one.position}, the top is {rows[-1].offset}")
-        elif one.reached > deadline:
-            late = one.reached - healed[-1].at
+        elif (late := one.reached - max(healed[-1].at, one.since)) > history.plan.reaches:
             yield Finding("K9", f"{client} in {channel}", f"it came to the top {late:.1f} s after healing")
 
 
 def k10_authorization(history: History) -> Iterator[Finding]:
-    """Nothing of a channel reaches who was removed from it, nor anybody of another organisation."""
+    """Nothing of a channel reaches who was removed from it, nor anybody of another organisation.
+
+    What stands behind the removal in the log never does; what stands before it may be late while something is broken.
+    """
+    broken = history.broken()
     home = {event.channel or event.person: event.organization for event in history.of("person", "channel")}
     changes: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in history.of("member.add", "member.remove"):
@@ -122,7 +132,9 @@ def k10_authorization(history: History) -> Iterator[Finding]:
                 yield Finding(
                     "K10", where, f"offset {event.offset} came, though the membership ended at {removal.offset}"
                 )
-            elif event.at > removal.at + TOLD_WITHIN:
+            elif event.at > removal.at + TOLD_WITHIN and not any(
+                start <= event.at and removal.at <= end + TOLD_WITHIN for start, end in broken
+            ):
                 late = event.at - removal.at
                 yield Finding("K10", where, f"offset {event.offset} came {late:.1f} s after the removal")
 

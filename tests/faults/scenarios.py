@@ -1,0 +1,188 @@
+"""The rows of the catalogue that are runs with faults, one small function each: what is broken while people write and listen."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.nemesis import Nemesis
+from tests.faults.planted import in_database
+from tests.faults.run import Run
+from tests.support.doorbell import Subscriber
+
+Break = Callable[[Run, float], Awaitable[None]]
+
+
+class Misfortune:
+    """What Redis hands to a gateway is lost, doubled or swapped, by luck, while `on`."""
+
+    def __init__(self, seed: int) -> None:
+        self.on = False
+        self.done = 0
+        self._luck = random.Random(seed)
+        self._kept: list[bytes] = []
+
+    def connection(self) -> Subscriber:
+        """For a proxy's new connection."""
+        return Subscriber(self._pass)
+
+    def _pass(self, reply: bytes) -> list[bytes]:
+        kept, self._kept = self._kept, []
+        if not self.on or self._luck.random() < 0.6:
+            return [reply, *kept]
+        self.done += 1
+        what = self._luck.choice(("lose", "double", "swap"))
+        if what == "swap":
+            self._kept = [reply]
+            return kept
+        return [*([] if what == "lose" else [reply, reply]), *kept]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run.
+
+    `rows` of the catalogue; `breaks` gets the seconds that it should take, about; `faults`: what must happen at least, in a
+    short run; `own`: it harms Postgres or Redis, so they must be its own; `settings` of the gateways; `plan`: see Plan.
+    """
+
+    rows: tuple[str, ...]
+    says: str
+    breaks: Break
+    faults: dict[str, int]
+    own: bool = False
+    gateways: int = 2
+    worker: bool = False
+    churn: bool = True
+    misfortune: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """For tables and test ids."""
+        return "+".join(self.rows)
+
+
+def again(*acts: Callable[[Nemesis], Awaitable[None]], calm: float = 1.0) -> Break:
+    """One act after the other, each at least once, until the time is over, with a calm between them."""
+
+    async def breaks(going: Run, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        for number in itertools.count():
+            await asyncio.sleep(going.nemesis.luck.uniform(0.5, 1.5) * calm)
+            if number >= len(acts) and time.monotonic() > until:
+                return
+            await acts[number % len(acts)](going.nemesis)
+
+    return breaks
+
+
+async def misfortune(going: Run, seconds: float) -> None:
+    """Redis loses, doubles and swaps."""
+    assert going.doorbell is not None
+    async with going.nemesis.broken("messages lost, doubled, swapped"):
+        going.doorbell.on = True
+        await asyncio.sleep(seconds)
+        going.doorbell.on = False
+        if not going.doorbell.done:
+            going.nemesis.missed("messages lost, doubled, swapped", "none was")
+
+
+async def held(going: Run, seconds: float) -> None:
+    """One channel is held while the others go on: sends there are answered all the same."""
+    first, *others = going.channels
+    await asyncio.sleep(0.5)
+    holding = asyncio.create_task(going.nemesis.hold_channel(first, min(seconds, 20)))
+    began = time.monotonic()
+    await asyncio.sleep(max(seconds - 1, 1))
+    answered = [one for one in going.ward.recorder.events if one.kind == "send.ok" and one.at > began + 0.5]
+    free = [one for one in answered if one.channel in others]
+    await holding
+    if not free:
+        going.nemesis.missed("a channel's row held", "nobody wrote in another channel meanwhile")
+    await asyncio.sleep(1)
+
+
+async def rolled_back(going: Run, seconds: float) -> None:
+    """One transaction of sends in twenty fails at its end."""
+    async with going.nemesis.broken("transactions fail at their end"):
+        async with going.ward.sql() as owner:
+            await in_database(owner, "failing transactions")
+        await asyncio.sleep(seconds)
+        async with going.ward.sql() as owner:
+            await in_database(owner, "nothing")
+        if not any(event.kind == "send.info" for event in going.ward.recorder.events):
+            going.nemesis.missed("transactions fail at their end", "no sender noticed")
+
+
+async def rolling(going: Run, seconds: float) -> None:
+    """One gateway after the other is restarted, again and again."""
+    until = time.monotonic() + seconds
+    while True:
+        await going.nemesis.roll()
+        if time.monotonic() > until:
+            return
+
+
+async def set_back(going: Run, seconds: float) -> None:
+    """The database forgets its tail and says so."""
+    await asyncio.sleep(seconds / 2)
+    await going.nemesis.set_back(list(going.channels))
+    await asyncio.sleep(max(2.0, seconds / 2))
+
+
+STORM = (
+    Nemesis.kill_gateway, Nemesis.stand_still, Nemesis.redis_restart, Nemesis.redis_pause, Nemesis.pubsub_kill,
+    Nemesis.part_from_redis, Nemesis.postgres_crash, Nemesis.terminate_backends, Nemesis.cut_database_lines, Nemesis.cut_lines,
+    Nemesis.cut_within_answers, Nemesis.silence_lines,
+)  # fmt: skip
+
+
+async def storm(going: Run, seconds: float) -> None:
+    """Everything, by luck."""
+    await going.nemesis.storm(STORM, seconds, (0.5, 2.0))
+
+
+async def small_storm(going: Run, seconds: float) -> None:
+    """What harms no server that others use as well."""
+    acts = (Nemesis.kill_gateway, Nemesis.part_from_redis, Nemesis.cut_database_lines, Nemesis.cut_within_answers)
+    await going.nemesis.storm(acts, seconds, (0.2, 0.6))
+
+
+KILL, CUT = "kill -9 of a gateway", "lines cut within an answer"
+
+SCENARIOS = [
+    Scenario(("R01",), "gateways killed, one after the other", again(Nemesis.kill_gateway), {KILL: 2}, gateways=3, worker=True),
+    Scenario(("R04",), "Redis killed, back empty", again(Nemesis.redis_restart), {"Redis killed, back empty": 1}, own=True),
+    Scenario(("R05",), "Redis drops its subscribers", again(Nemesis.pubsub_kill), {"CLIENT KILL TYPE pubsub": 1}, own=True),
+    Scenario(("R07",), "Redis answers nobody", again(Nemesis.redis_pause), {"Redis paused": 1}, own=True),
+    Scenario(("R08",), "one gateway and Redis do not hear each other", again(Nemesis.part_from_redis),
+             {"a gateway parted from Redis": 1}),
+    Scenario(("R09",), "Redis loses, doubles and swaps messages", misfortune, {"messages lost, doubled, swapped": 1},
+             misfortune=True),
+    Scenario(("R10",), "Postgres killed as in a power cut", again(Nemesis.postgres_crash, calm=2.0), {"Postgres killed": 1},
+             own=True, plan={"ok_within": 20.0}),
+    Scenario(("R11",), "all database connections ended, again and again; two for operations",
+             again(Nemesis.terminate_backends, Nemesis.cut_database_lines),
+             {"database connections ended": 1, "database lines cut": 1}, own=True, settings={"WARMLINE_POOL_SIZE": "2"}),
+    Scenario(("R13",), "the database loses its tail, and its log has a new epoch", set_back, {"database set back": 1},
+             churn=False, plan={"loses": ["database set back"], "resets": 1}),
+    Scenario(("R16",), "somebody holds a channel's row", held, {"a channel's row held": 1}),
+    Scenario(("R17",), "transactions of many writers fail at their end", rolled_back, {"transactions fail at their end": 1}),
+    Scenario(("R19",), "answers cut anywhere within", again(Nemesis.cut_within_answers, Nemesis.cut_lines),
+             {CUT: 1, "all lines cut": 1}),
+    Scenario(("R25",), "lines gone silent without an end", again(Nemesis.silence_lines), {"lines gone silent": 1}),
+    Scenario(("R28",), "rolling restart under load", rolling, {"rolling restart of a gateway": 2}),
+    Scenario(("R29",), "gateways stand still for three seconds", again(Nemesis.stand_still), {"SIGSTOP of a gateway": 1}),
+    Scenario(("R36",), "everything, by luck", storm, {}, own=True, gateways=3, worker=True, plan={"ok_within": 30.0}),
+]  # fmt: skip
+"""In the order of the catalogue."""
+
+SMALL_STORM = Scenario(
+    ("R36",), "several things, by luck", small_storm,
+    {KILL: 1, "a gateway parted from Redis": 1, "database lines cut": 1, CUT: 1}, plan={"ok_within": 20.0},
+)  # fmt: skip

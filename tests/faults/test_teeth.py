@@ -1,0 +1,100 @@
+"""The teeth of the history checker: each planted bug of reliability.md §3 turns it red.
+
+That the same faults without the bugs leave it green is for test_short.py to show.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.planted import PLANTED, in_database
+from tests.faults.run import Run, run
+from tests.faults.ward import PRODUCT, Shared, ward
+
+Break = Callable[[Run], Awaitable[None]]
+
+
+async def nothing(going: Run) -> None:
+    await asyncio.sleep(1.0)
+
+
+async def kill(going: Run) -> None:
+    await going.nemesis.kill_gateway()
+    await asyncio.sleep(0.5)
+
+
+async def cut_within_answers(going: Run) -> None:
+    await going.nemesis.cut_within_answers()
+    await going.nemesis.cut_within_answers()
+
+
+async def set_back(going: Run) -> None:
+    await going.nemesis.set_back(list(going.channels), told=False)
+    await asyncio.sleep(1.0)
+
+
+async def unannounced(going: Run) -> None:
+    """The last words in every channel are written by somebody who dies before telling: this process announces nothing."""
+    await going.stop_writing(4)
+    await asyncio.sleep(1.5)  # until nobody comes back any more: whoever does has the log looked at
+    for number, channel in enumerate(going.channels):
+        home, key = going.ward.homes[going.channels[channel]], f"last words {number}"
+        going.ward.recorder.say("send.invoke", channel=channel, key=key)
+        done = await home.send(home.clinician, channel, key, key)
+        going.ward.recorder.say("send.ok", channel=channel, key=key, message=done["message_id"], offset=done["offset"])
+
+
+@dataclass(frozen=True)
+class Tooth:
+    """A planted bug, what is broken to bring it to light, and the checks of which one at least must see it."""
+
+    bug: str
+    seen_by: frozenset[str]
+    breaks: Break = nothing
+    churn: bool = False
+    gateways: int = 1
+
+
+TEETH = [
+    Tooth("ack before commit", frozenset({"K1"}), kill),
+    Tooth("SEQUENCE offsets", frozenset({"K4"})),
+    Tooth("no buffering during recovery", frozenset({"K7", "K8"})),
+    Tooth("publish before commit", frozenset({"K5"})),
+    Tooth("no tops query", frozenset({"K9"}), unannounced),
+    Tooth("keep epoch after restore", frozenset({"K1", "K5"}), set_back),
+    Tooth("dedupe by memory only", frozenset({"K3"}), cut_within_answers, gateways=2),
+    Tooth("no second look at memberships", frozenset({"K10"}), churn=True),
+]
+
+
+async def bitten(folder: Path, shared: Shared, tooth: Tooth) -> Run:
+    """One short run with the bug."""
+    program = ("tests.faults.planted", tooth.bug) if tooth.bug in PLANTED else PRODUCT
+    async with ward(folder, tooth.gateways, shared=shared, program=program) as made:
+        async with run(
+            made,
+            7,
+            channels=2,
+            writers=3,
+            listeners=3,
+            restless=0.4,
+            churn=tooth.churn,
+            patience=4,
+            sends=20,
+            recoveries=1,
+        ) as going:
+            async with made.sql() as owner:
+                await in_database(owner, tooth.bug)
+            await asyncio.sleep(0.7)
+            await tooth.breaks(going)
+    return going
+
+
+@pytest.mark.parametrize("tooth", TEETH, ids=[tooth.bug for tooth in TEETH])
+async def test_a_planted_bug_turns_the_checker_red(roomy_path: Path, shared: Shared, tooth: Tooth) -> None:
+    going = await bitten(roomy_path, shared, tooth)
+    red = {name for name, found in going.found.items() if found}
+    assert tooth.seen_by <= red, {name: [str(one) for one in found[:2]] for name, found in going.found.items() if found}
