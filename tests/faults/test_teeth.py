@@ -83,8 +83,8 @@ async def bitten(folder: Path, shared: Shared, tooth: Tooth) -> Run:
             restless=0.4,
             churn=tooth.churn,
             patience=4,
+            reaches=3,
             sends=20,
-            recoveries=1,
         ) as going:
             async with made.sql() as owner:
                 await in_database(owner, tooth.bug)
