@@ -145,7 +145,7 @@ async def carry_out(tx: Transaction, args: dict[str, Any]) -> None:
     plan = await _plan(tx, organization_id, person, successor)
     if plan.unstaffed:
         await _refuse(tx, asked, _nobody_left(plan))
-    elif plan.digest() != asked["preview"]:
+    elif plan.digest() != asked["preview"] or not await archivings.may_follow(tx, organization_id, successor):
         await _refuse(tx, asked, MOVED)
     elif not (plan.people <= locked and plan.channels <= expected.channels):
         raise TooMany("It moved while the locks were taken. Try again.")  # and moved back: the job comes again

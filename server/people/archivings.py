@@ -95,6 +95,12 @@ async def require_available(tx: Transaction, organization_id: OrganizationId, pe
         raise Conflict(f"{field}: this team member is being archived. Name an active one.")
 
 
+async def may_follow(tx: Transaction, organization_id: OrganizationId, successor: str | None) -> bool:
+    """Whether a successor is still active and not being archived, so that charges may pass to them; they are locked."""
+    rows = await tx.rows(_STANDING, organization_id, [successor] if successor else [])
+    return all(row["status"] == "active" and not row["pending"] for row in rows)
+
+
 async def insert(
     tx: Transaction,
     organization_id: OrganizationId,
