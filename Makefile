@@ -10,7 +10,7 @@ TOGETHER ?= auto
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
 PURE = server/gateway/protocol.py,server/gateway/fields.py,server/gateway/meaning.py,server/gateway/codec_json.py,server/gateway/codec_protobuf.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/people/naming.py,server/roster/channel_sync.py,server/roster/policy.py,server/chat/participation.py,server/chat/activation_plan.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py
 
-.PHONY: help run test lint format bench screenshots docs lock clean
+.PHONY: help run test property lint format bench screenshots docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -22,6 +22,9 @@ test: lint ## all checks: style, types, import rules, tests, coverage. PYTEST="-
 	$(TEST) pytest -n $(TOGETHER) --cov --cov-report= $(PYTEST)
 	$(TEST) coverage report
 	$(TEST) coverage report --include=$(PURE) --fail-under=100
+
+property: ## the rules of participation under 10,000 random concurrent operations (PROPERTY_SEED=… for the same again)
+	@PROPERTY_OPERATIONS=10000 $(PYTHON) bootstrap.py test pytest -q -s tests/property
 
 lint: ## style, types, and who may import whom
 	$(TEST) ruff check

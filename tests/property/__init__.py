@@ -1,0 +1,1 @@
+"""The participation rules under random concurrent operations, held against an oracle written from domain.md alone."""
