@@ -4,7 +4,7 @@ One sentence holds it together: the Postgres log is the truth, Redis is only the
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
     0  errors ids config; above them faults, logs, metrics, limits, watching, watchdog, pace
-    1  bus crypto schema; db above crypto; migrations above schema     0
+    1  bus board crypto schema; db above crypto; migrations above schema     0
     2  events audit locks refusals sealing jobs   0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
@@ -16,9 +16,10 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     9  app                                   all of server
        cli, dev                              on top of it; workers stand beside and import 0–5
 
-Pure modules (plain values in, plain values out; every branch tested): gateway.protocol, gateway.fields,
+Pure modules (plain values in, plain values out; every branch tested): gateway.codes, gateway.protocol, gateway.fields,
 gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
-gateway.effects, gateway.budget, gateway.connection, gateway.recovery, chat.policy, chat.participation,
+gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
+gateway.connection, gateway.recovery, chat.policy, chat.participation,
 chat.activation_plan, people.naming, roster.policy, roster.channel_sync, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

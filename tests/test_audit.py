@@ -129,7 +129,8 @@ async def test_opening_a_channel_is_recorded_for_whoever_may(
     policy = ChatPolicy(world.clinic.database, dispatcher, verifier)
     before = len(await entries(owner))
     others = [ids["channel"] for ids in world.others.values() if "channel" in ids] + [str(ChannelId.new())]
-    await policy.subscribe(world.clinic.identity(world.caller), [*others, world.own["channel"], "nonsense", "ch_\0"])
+    names = [*others, world.own["channel"], "nonsense", "ch_\0"]
+    await policy.subscribe(world.clinic.identity(world.caller), "connection", [(name, "") for name in names])
     done, *refused = (await entries(owner))[before:]
     assert (done["outcome"], done["operation"], done["channel_id"]) == ("done", "channel.open", world.own["channel"])
     assert [(one["outcome"], one["operation"]) for one in refused] == [("refused", "channel.open")] * len(others)

@@ -142,7 +142,9 @@ async def test_subscribing_to_what_is_not_ones_own_is_not_found(world: World, ca
     names = [ids["channel"] for ids in world.others.values() if "channel" in ids]
     names += [nowhere(names[0]), "nonsense", "", "\0", world.own["patient"], f"#{world.caller}"]
     identity = world.clinic.identity(world.caller)
-    *refused, granted = await callers.policy.subscribe(identity, [*names, world.own["channel"]])
+    *refused, granted = await callers.policy.subscribe(
+        identity, "connection", [(name, "") for name in [*names, world.own["channel"]]]
+    )
     assert {(type(one), str(one)) for one in refused} == {(NotFound, "There is no such channel.")}
     assert not isinstance(granted, WarmlineError)
     assert await callers.policy.watched(identity) == [granted.key]

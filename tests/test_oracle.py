@@ -89,7 +89,7 @@ async def test_a_subscription_asks_the_same_of_the_database(world: World, front:
     others = [ids["channel"] for ids in world.others.values() if "channel" in ids]
     assert len(others) == 3, "another organisation's, one where they never were, one that they left"
     for name in [*others, *(nowhere(other) for other in others)]:
-        [answer] = await policy.subscribe(world.clinic.identity(world.caller), [name])
+        [answer] = await policy.subscribe(world.clinic.identity(world.caller), "connection", [(name, "")])
         assert isinstance(answer, NotFound)
         said.append(statements.take())
     assert all(one == said[0] for one in said)

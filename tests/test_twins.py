@@ -190,9 +190,11 @@ async def test_the_gateways_ports_tell_them_apart(twins: tuple[World, Clinic], i
 
     for organization, side in sides.items():
         identity = side.identity(person)
-        [grant] = await policy.subscribe(identity, [channel])
+        [grant] = await policy.subscribe(identity, "connection", [(channel, "")])
         assert not isinstance(grant, WarmlineError)
         assert grant.key == keys[organization]
+        assert (await policy.history(identity, "connection", channel, True)).key == grant.key
+        assert (await policy.presence(identity, "connection", channel, True)).key == grant.key
         assert set(await policy.watched(identity)) == {keys[organization]}
 
     hints = await policy.hints([(key(organization, person), keys[organization]) for organization in sides])

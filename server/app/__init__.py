@@ -17,6 +17,7 @@ from server.app.limits import gateway_settings
 from server.app.log import ChatLog
 from server.app.policy import ChatPolicy
 from server.app.readings import Readings
+from server.board import RedisBoard
 from server.bus import Bus
 from server.chat.batcher import Batcher
 from server.config import Settings
@@ -46,7 +47,8 @@ class Application:
         self.verifier = self._verifier()
         self.log = ChatLog(self.database)
         policy = ChatPolicy(self.database, self.dispatcher, self.verifier, settings.sign_in_idle_minutes)
-        self.gateway = Gateway(policy, self.log, self.bus, gateway_settings(settings))
+        self.board = RedisBoard(settings.redis_url)
+        self.gateway = Gateway(policy, self.log, self.bus, gateway_settings(settings), self.board)
         self.readiness = Readiness(self.database, lambda: self.bus.connected)
         self._readings = Readings(self)
         self._beside = contextlib.AsyncExitStack()
@@ -109,6 +111,7 @@ class Application:
         await self.batcher.stop()
         await self.dispatcher.refusals.stop()
         await self.bus.stop()
+        await self.board.close()
         await self._beside.aclose()
         if self.provider is not None:
             await self.provider.stop()

@@ -1,5 +1,6 @@
 """The gateway's Policy: tokens become people, membership becomes leave to listen, rpc becomes operations."""
 
+import hashlib
 import json
 import logging
 import re
@@ -13,9 +14,10 @@ from server.app.log import key
 from server.chat.channels import summaries
 from server.chat.policy import NOT_FOUND
 from server.db import Database
-from server.errors import Failed, NotFound, Unauthorized, WarmlineError
+from server.errors import Failed, Forbidden, NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
-from server.ids import random_token
+from server.gateway.protocol import ClientInfo
+from server.ids import random_bytes, random_token
 from server.operations import OPERATIONS, Dispatcher
 from server.people import actors, signing_out
 from server.people.actors import Identity
@@ -25,7 +27,7 @@ from server.refusals import Refusal
 log = logging.getLogger(__name__)
 
 # Membership and top in one snapshot; opening a channel is an access, recorded in the same statement (domain.md §8).
-_GRANTS = """
+_GRANTED = """
 with granted as materialized (
   select w.place, c.organization_id, c.id, c.patient_id, c.top_offset, m.id as member_id, m.person_kind, m.visible_from
     from unnest($3::text[]) with ordinality as w (channel, place)
@@ -33,10 +35,12 @@ with granted as materialized (
     join memberships m on (m.organization_id, m.channel_id, m.person_id) = (c.organization_id, c.id, $2) and m.left_at is null
     join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
    where p.kind = 'patient' or p.status = 'active'
-), recorded as (
-  insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
-  select organization_id, $2, 'channel.open', patient_id, id, $4 from granted)
+)"""
+_ALL = """
 select * from granted"""
+_GRANTS = f"""{_GRANTED}, recorded as (
+  insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
+  select organization_id, $2, 'channel.open', patient_id, id, $4 from granted){_ALL}"""
 
 _CHANNEL = re.compile("ch_[0-9a-z]{20}")
 """What could name a channel; anything else names nothing, and is not worth an entry in the access log."""
@@ -58,6 +62,8 @@ class ChatPolicy:
         self._dispatcher = dispatcher
         self._verifier = verifier
         self._checked = time.monotonic()
+        self._secret = random_bytes(32)
+        """Names of connections hold for the life of this process, as the connections do."""
 
     async def connect(self, token: str | None) -> Admission:
         """See Policy. The person is looked up, so that an archived team member's token opens nothing."""
@@ -88,8 +94,11 @@ class ChatPolicy:
         )
         return [key(identity.organization_id, row["channel_id"]) for row in rows]
 
-    async def subscribe(self, identity: Identity, names: Sequence[str]) -> Sequence[Grant | WarmlineError]:
-        """See Policy."""
+    async def subscribe(
+        self, identity: Identity, client: str, asked: Sequence[tuple[str, str]]
+    ) -> Sequence[Grant | WarmlineError]:
+        """See Policy. Membership is all it takes: subscription tokens are not asked for, nor looked at."""
+        names = [name for name, _ in asked]
         rows = await self._database.fetch(
             _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
         )
@@ -98,7 +107,42 @@ class ChatPolicy:
         if missing:
             refused = [Refusal("channel.open", NotFound.status, {"channel_id": name}) for name in missing]
             await self._dispatcher.refusals.record(identity.organization_id, identity.person_id, refused)
-        return [_grant(found[place]) if place in found else NotFound(NOT_FOUND) for place in range(1, len(names) + 1)]
+        places = range(1, len(names) + 1)
+        return [self._grant(found[place], client) if place in found else NotFound(NOT_FOUND) for place in places]
+
+    async def resubscribe(self, identity: Identity, name: str, token: str) -> tuple[str, int]:
+        """See Policy."""
+        raise Forbidden("Subscriptions need no token here.")
+
+    async def history(self, identity: Identity, client: str, name: str, subscribed: bool) -> Grant:
+        """See Policy. Whoever may subscribe may read, from their floor on; it is an access, and recorded."""
+        [answer] = await self.subscribe(identity, client, [(name, "")])
+        if isinstance(answer, WarmlineError):
+            raise answer
+        return answer
+
+    async def presence(self, identity: Identity, client: str, name: str, subscribed: bool) -> Grant:
+        """See Policy. For staff about staff (protocol.md §11), and no access to what was said."""
+        rows = await self._database.fetch(_GRANTED + _ALL, identity.organization_id, identity.person_id, _clean([name]))
+        if not rows:
+            raise NotFound(NOT_FOUND)
+        return self._grant(rows[0], client)
+
+    async def publish(self, identity: Identity, client: str, name: str, data: bytes, subscribed: bool) -> None:
+        """See Policy. Messages have an operation, which tells a retry from a second message (protocol.md §0)."""
+        raise Forbidden("Nobody may publish here. Call an operation instead.")
+
+    def _grant(self, row: Any, client: str) -> Grant:
+        """Staff show to staff, under their membership and a name that is the connection's in this channel alone."""
+        staff = row["person_kind"] == "team_member"
+        channel = key(row["organization_id"], row["id"])
+        info = ClientInfo(row["member_id"], self._alias(client, channel)) if staff else None
+        audience = "staff" if staff else "patient"
+        return Grant(channel, row["member_id"], audience, row["visible_from"], row["top_offset"], info)
+
+    def _alias(self, client: str, channel: str) -> str:
+        named = f"{channel}/{client}".encode()
+        return hashlib.blake2b(named, key=self._secret, digest_size=12).hexdigest()
 
     async def rpc(self, identity: Identity, method: str, data: bytes) -> bytes:
         """See Policy."""
@@ -127,13 +171,6 @@ class ChatPolicy:
 def _clean(names: Sequence[str]) -> list[str]:
     """Names as Postgres can take them: one that it cannot is nobody's channel."""
     return ["" if "\0" in name else name for name in names]
-
-
-def _grant(row: Any) -> Grant:
-    audience = "staff" if row["person_kind"] == "team_member" else "patient"
-    return Grant(
-        key(row["organization_id"], row["id"]), row["member_id"], audience, row["visible_from"], row["top_offset"]
-    )
 
 
 def _fact(channel_id: str, row: dict[str, Any] | None) -> bytes:

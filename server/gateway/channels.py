@@ -7,7 +7,7 @@ from typing import Protocol
 
 from server.gateway.outbox import Outbox
 from server.gateway.ports import LogRow
-from server.gateway.protocol import Codec, EndCode
+from server.gateway.protocol import ClientInfo, Codec, EndCode
 from server.gateway.recovery import Start
 
 
@@ -55,7 +55,11 @@ class Progress:
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One connection's interest in one channel, a Viewer. It catches up first (`progress`), then it is live in a group."""
+    """One connection's interest in one channel, a Viewer. It catches up first (`progress`), then it is live in a group.
+
+    `info` is how it shows to others there (None: not at all), once it is `shown`. `joins`: they are pushed to it unasked.
+    `ttl` is the grant's.
+    """
 
     listener: Listener
     name: str
@@ -65,6 +69,10 @@ class Subscription:
     floor: int
     progress: Progress | None
     group: "Group | None" = None
+    info: ClientInfo | None = None
+    joins: bool = False
+    ttl: int = 0
+    shown: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +93,8 @@ class Channel:
 
     `last` is the offset up to which everything was delivered to the live subscriptions; without any, the newest offset
     that was noticed. `catching` are subscriptions on their way to `last`; for them the rows since are kept in `ring`.
-    `held` are rows that came while others before them were missing. `watchers` are the person keys whose badge counts this
+    `held` are rows that came while others before them were missing. `asking` are those who want joins
+    and leaves. `watchers` are the person keys whose badge counts this
     channel, with the number of their connections that are subscribed to it and need no hints.
     """
 
@@ -96,6 +105,7 @@ class Channel:
     ring: deque[LogRow] | None = None
     held: dict[int, LogRow] = field(default_factory=dict)
     watchers: dict[str, int] = field(default_factory=dict)
+    asking: set[Subscription] | None = None
 
     @property
     def followed(self) -> bool:

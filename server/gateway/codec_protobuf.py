@@ -69,7 +69,7 @@ PROTOBUF = ProtobufCodec()
 def _command(message: bytes, max_command: int) -> p.Command:
     command = _read(fields.Command, message)
     meant = meaning.command(command, len(message), max_command)
-    if isinstance(meant, p.Rpc):
+    if isinstance(meant, p.Rpc | p.PublishRequest):
         try:
             _check(meant.data)
         except _NotJson as wrong:

@@ -5,26 +5,17 @@ the machine how it went. Rules and numbers are those of protocol.md §2–§7.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from math import ceil
-from sys import intern
 
 from server.errors import TokenExpired, Unauthorized, Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway.budget import Budget, Verdict, refused_for_now
-from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error, refusal, unavailable
+from server.gateway.effects import Admit, Ask, Call, Close, Effect, Renew, Say, as_error, refusal, unavailable
+from server.gateway.interests import Interests, is_too_long, may_be_meant, too_long
 from server.gateway.ports import Admission
 from server.gateway.settings import GatewaySettings
 
-MAX_CHANNEL_NAME = 255
-MAX_JOINED = 32
-"""Subscribe commands that may wait for one and the same answer."""
-
-_LATE = 3.0
-"""A subscribe that took longer may have been given up by its sender (SDKs wait 5 s) …"""
-_AGAIN_WITHIN = 10.0
-"""… who then asks again within this time."""
 _ASLEEP = 1.0
 """A tick this late says that the process stood still: pongs may lie unread."""
 
@@ -37,16 +28,7 @@ class _Phase(Enum):
     CLOSED = auto()
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A subscription on its way. `earlier`: ids of overlapped commands that wait for the same answer."""
-
-    wish: p.Subscribe
-    asked: float
-    earlier: list[int] = field(default_factory=list)
-
-
-class Connection:
+class Connection(Interests):
     """The machine. `jitter` is a random number in [0, 1); `now` is any clock that only goes forward, in seconds."""
 
     __slots__ = (
@@ -55,13 +37,10 @@ class Connection:
         "_expired_at",
         "_idle_at",
         "_jitter",
-        "_pending",
         "_phase",
         "_ping_at",
         "_pong_by",
-        "_settings",
         "_stale_at",
-        "_standing",
         "_waiting",
         "admission",
         "client",
@@ -70,15 +49,12 @@ class Connection:
     def __init__(self, client: str, settings: GatewaySettings, now: float, jitter: float) -> None:
         self.client = client
         self.admission: Admission | None = None
-        self._settings = settings
+        super().__init__(settings)
         self._budget = Budget(settings)
         self._jitter = jitter
         self._phase = _Phase.NEW
         self._connect_id = 0
         self._waiting: Sequence[p.Command] = ()
-        self._pending: dict[str, _Pending] = {}
-        self._standing: dict[str, float] = {}
-        """Channel names with a subscription, and until when its answer may turn out to have come too late."""
         self._stale_at = now + settings.connect_timeout
         self._ping_at = self._pong_by = self._expired_at = self._idle_at = float("inf")
 
@@ -92,7 +68,7 @@ class Connection:
         """When `tick` wants to be called."""
         if self._phase in (_Phase.NEW, _Phase.REFUSED):
             return self._stale_at
-        ends = min(self._expired_at, self._idle_at)
+        ends = min(self._expired_at, self._idle_at, self._lapses.next)
         return min(self._ping_at, self._pong_by, ends) if self._phase is _Phase.OPEN else float("inf")
 
     # Commands
@@ -115,7 +91,7 @@ class Connection:
 
     def _first(self, command: p.Command) -> list[Effect]:
         match command:
-            case p.Connect() if command.token:
+            case p.Connect() if command.token or self._settings.anonymous:
                 self._phase, self._connect_id = _Phase.ADMITTING, command.id
                 return [Admit(command.token)]  # without a token nobody comes in: 3501, below
             case p.BadRequest():
@@ -139,10 +115,13 @@ class Connection:
             case p.Pong():
                 self._pong_by = float("inf")
                 return []
-            case p.Subscribe():
-                return self._subscribe(command, now)
+            case p.Subscribe() if command.channel:
+                assert self.admission is not None
+                return self._subscribe(command, now, self.admission.personal)
             case p.Unsubscribe():
                 return self._unsubscribe(command)
+            case p.PublishRequest() | p.History() | p.Presence() | p.SubRefresh() if may_be_meant(command):
+                return [too_long(command)] if is_too_long(command.channel) else [Ask(command)]
             case p.Refresh() if self._expired_at < float("inf"):
                 return [Renew(command.id, command.token)]
             case p.Unavailable():
@@ -151,7 +130,7 @@ class Connection:
                 return [refusal(command.id, p.ErrorCode.BAD_REQUEST, command.reason)]
             case p.Send():
                 return self._close(p.CloseCode.NOT_AVAILABLE)
-        # A second connect, a refresh that nobody asked for, or nothing we know.
+        # A second connect, a refresh that nobody asked for, no channel, or nothing we know.
         return self._close(p.CloseCode.BAD_REQUEST)
 
     # Connecting and staying connected
@@ -166,9 +145,8 @@ class Connection:
         self._expires_in(admission.ttl, now)
         self._acted("", now)
         ping = ceil(interval)
-        result = p.ConnectResult(
-            self.client, self._settings.version, ping, admission.ttl, admission.info, (admission.personal,)
-        )
+        subs = (admission.personal,) if admission.personal else ()
+        result = p.ConnectResult(self.client, self._settings.version, ping, admission.ttl, admission.info, subs)
         waiting, self._waiting = self._waiting, ()
         return [Say(p.Reply(self._connect_id, result)), *self.receive(waiting, now)]
 
@@ -225,82 +203,14 @@ class Connection:
             return self._close(p.CloseCode.EXPIRED)
         if now >= self._idle_at:
             return self._close(p.CloseCode.SIGNED_OUT)
+        lapsed = [effect for channel in self._lapses.due(now) for effect in self.lapsed(channel)]
         if now < self._ping_at:
-            return []
+            return lapsed
         self._ping_at += self._settings.ping_interval
         if self._ping_at <= now:
             self._ping_at = now + self._settings.ping_interval
         self._pong_by = min(self._pong_by, now + self._settings.pong_timeout)
-        return [Say(p.Ping())]
-
-    # Subscriptions
-
-    def wish(self, channel: str) -> p.Subscribe | None:
-        """What the client wants of a channel whose subscription is on its way; None if it is not."""
-        pending = self._pending.get(channel)
-        return None if pending is None else pending.wish
-
-    def _subscribe(self, command: p.Subscribe, now: float) -> list[Effect]:
-        name = intern(command.channel)  # many connections use the same names, and keep them long
-        assert self.admission is not None
-        if not name:
-            return self._close(p.CloseCode.BAD_REQUEST)
-        if len(name.encode()) > MAX_CHANNEL_NAME:
-            return [refusal(command.id, p.ErrorCode.BAD_REQUEST, "The channel's name is longer than 255 bytes.")]
-        if name in self._pending:
-            return self._overlap(self._pending[name], command)
-        if name in self._standing:
-            return self._again(command, now)
-        if name == self.admission.personal:
-            return [refusal(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
-        if len(self._pending) + len(self._standing) >= self._settings.max_subscriptions:
-            return [refusal(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
-        self._pending[name] = _Pending(command, now)
-        return [Begin(name)]
-
-    def _overlap(self, pending: _Pending, command: p.Subscribe) -> list[Effect]:
-        """A second subscribe joins the one in flight, or replaces it if it wants something else (§5, timeouts)."""
-        if len(pending.earlier) >= MAX_JOINED:
-            return [refusal(command.id, p.ErrorCode.TOO_MANY_REQUESTS, "Still subscribing. Wait for the answer.")]
-        pending.earlier.append(pending.wish.id)
-        same, pending.wish = pending.wish.same_wish(command), command
-        return [] if same else [Leave(command.channel), Begin(command.channel)]
-
-    def _again(self, command: p.Subscribe, now: float) -> list[Effect]:
-        """A second subscribe to a standing one: an error, unless the client may have missed our late answer."""
-        if now >= self._standing[command.channel]:
-            return [refusal(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "Already subscribed.")]
-        del self._standing[command.channel]
-        self._pending[command.channel] = _Pending(command, now)
-        return [Leave(command.channel), Begin(command.channel)]
-
-    def subscribed(self, channel: str, result: p.SubscribeResult, now: float) -> list[Effect]:
-        """The subscription stands; its pushes may follow."""
-        pending = self._pending.pop(channel)
-        self._standing[channel] = now + _AGAIN_WITHIN if now - pending.asked > _LATE else 0.0
-        effects: list[Effect] = [Say(p.Reply(pending.wish.id, result))]
-        # Overlapped commands learn where the stream stands now; the publications went out once, above.
-        last = result.publications[-1].offset if result.publications else result.offset
-        stand = p.SubscribeResult(result.positioned, result.epoch, last, result.was_recovering, result.recovered)
-        return effects + [Say(p.Reply(number, stand)) for number in pending.earlier]
-
-    def denied(self, channel: str, error: p.Error) -> list[Effect]:
-        """The subscription does not come about."""
-        pending = self._pending.pop(channel)
-        return [Say(p.Reply(number, error)) for number in (*pending.earlier, pending.wish.id)]
-
-    def ended(self, channel: str, code: p.EndCode) -> list[Effect]:
-        """We ended a standing subscription."""
-        known = self._standing.pop(channel, None) is not None
-        return [Say(p.End(channel, code))] if known else []
-
-    def _unsubscribe(self, command: p.Unsubscribe) -> list[Effect]:
-        """Always `{}`: an error would make clients drop the whole connection (§6)."""
-        name, done = command.channel, Say(p.Reply(command.id, p.UnsubscribeResult()))
-        if name in self._pending:
-            overtaken = p.Error(p.ErrorCode.INTERNAL, "Unsubscribed before the subscription stood.", True)
-            return [Leave(name), *self.denied(name, overtaken), done]
-        return [done] if self._standing.pop(name, None) is None else [Leave(name), done]
+        return [*lapsed, Say(p.Ping())]
 
     def close(self, code: p.CloseCode) -> list[Effect]:
         """We want to close, for a reason from outside."""

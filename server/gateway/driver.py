@@ -9,11 +9,12 @@ from random import random
 from server import metrics
 from server.errors import Unavailable, WarmlineError
 from server.gateway import protocol as p
+from server.gateway import questions
 from server.gateway.calls import Calls, Job
 from server.gateway.channels import Subscription
 from server.gateway.connection import Connection
 from server.gateway.doors import Knock
-from server.gateway.effects import Admit, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
+from server.gateway.effects import Admit, Ask, Begin, Call, Close, Effect, Leave, Renew, Say, as_error
 from server.gateway.outbox import Outbox, Writer
 from server.gateway.parts import Parts
 from server.gateway.subscribing import Subscribing
@@ -120,7 +121,8 @@ class Driver:
         """See Listener."""
         admission = self._connection.admission
         assert admission is not None
-        self._say(p.Publish(admission.personal, p.Publication(data)))
+        if admission.personal:
+            self._say(p.Publish(admission.personal, p.Publication(data)))
 
     def signed_out(self) -> None:
         """See Listener."""
@@ -144,6 +146,9 @@ class Driver:
                     self._say(effect.message)
                 case Call():
                     self._begin(effect.id, effect.data, partial(self._call, effect))
+                case Ask():
+                    data = effect.question.data if isinstance(effect.question, p.PublishRequest) else b""
+                    self._begin(effect.question.id, data, partial(self._ask, effect.question))
                 case Begin():
                     self._subscribing.begin(effect.channel)
                 case Leave():
@@ -227,6 +232,9 @@ class Driver:
             log.exception("an operation failed")
             result = p.Error(p.ErrorCode.INTERNAL, "Something went wrong here. Try again.", True)
         self._say(p.Reply(call.id, result))
+
+    async def _ask(self, question: p.Question) -> None:
+        self._perform(await questions.answer(self._connection, question, self._parts))
 
     async def _renew(self, renew: Renew) -> None:
         try:

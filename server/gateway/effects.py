@@ -44,6 +44,13 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Look it up and answer it."""
+
+    question: p.Question
+
+
+@dataclass(frozen=True, slots=True)
 class Renew:
     """Ask the Policy about a new token; then `renewed` or `renewal_refused`."""
 
@@ -58,7 +65,7 @@ class Close:
     code: p.CloseCode
 
 
-Effect = Say | Admit | Begin | Leave | Call | Renew | Close
+Effect = Say | Admit | Begin | Leave | Call | Ask | Renew | Close
 
 
 def as_error(error: WarmlineError) -> p.Error:
@@ -87,6 +94,4 @@ def refusal(number: int, code: p.ErrorCode, message: str) -> Say:
 
 def unavailable(command: p.Unavailable) -> Say:
     """The answer to what we do not offer."""
-    if command.name == "publish":
-        return refusal(command.id, p.ErrorCode.PERMISSION_DENIED, "Nobody may publish here. Call an operation instead.")
     return refusal(command.id, p.ErrorCode.NOT_AVAILABLE, f"This server does not offer {command.name}.")

@@ -13,13 +13,14 @@ from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
 
-from server.gateway.channels import Channels, Topics
+from server.gateway.channels import Channels, Subscription, Topics
 from server.gateway.doors import Doors
 from server.gateway.endpoint import Endpoint
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
 from server.gateway.parts import Parts
-from server.gateway.ports import Log, Policy
+from server.gateway.ports import Board, Log, Policy
+from server.gateway.presence import MARK, Presence
 from server.gateway.reads import Reads
 from server.gateway.settings import Counters, GatewaySettings
 from server.gateway.tops import Tops
@@ -45,11 +46,22 @@ class Doorbell(Protocol):
         """Want them no more."""
         ...
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Tell everybody who listens, this process too."""
+        ...
+
 
 class Gateway:
     """One per process and event loop."""
 
-    def __init__(self, policy: Policy, source: Log, bus: Doorbell, settings: GatewaySettings | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        source: Log,
+        bus: Doorbell,
+        settings: GatewaySettings | None = None,
+        board: Board | None = None,
+    ) -> None:
         self.settings = settings or GatewaySettings()
         self.counters = Counters()
         self._bus = bus
@@ -59,7 +71,8 @@ class Gateway:
         self._hub = Hub(source, self._channels, self._reads, self.settings, self.counters)
         self._watch = Watch(policy, self._people, self._channels, self.settings, self.counters)
         self._hub.on_row = self._watch.row
-        self._hub.on_change = self._watch.changed
+        self._hub.on_change = self._changed
+        self._presence = Presence(board, self._channels, bus.publish, source.topic, self.settings)
         self._tops = Tops(
             policy, source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters
         )
@@ -69,6 +82,7 @@ class Gateway:
             self._channels,
             self._reads,
             self._watch,
+            self._presence,
             Flusher(),
             self.settings,
             self.counters,
@@ -102,6 +116,7 @@ class Gateway:
         self._bus.receiver = self._received
         self._bus.restored = self._restored
         await self._tops.start()
+        await self._presence.start()
 
     async def drain(self, window: float) -> None:
         """Close all connections with 3001, spread over `window` seconds; the SDKs go and connect elsewhere."""
@@ -113,6 +128,7 @@ class Gateway:
         await self._endpoint.drain(0)
         await self._hub.stop()
         await self._watch.stop()
+        await self._presence.stop()
         await self._reads.stop()
         tasks = list(self._parts.tasks)
         for task in tasks:
@@ -123,6 +139,9 @@ class Gateway:
         """A message of the bus. Never raises: the bus, and whoever publishes in this process, must not suffer."""
         try:
             channel = self._channels.on(topic)
+            if channel is not None and payload.startswith(MARK):
+                self._presence.heard(channel, payload)
+                return
             if channel is not None:
                 self._hub.receive(channel, payload)
                 return
@@ -134,6 +153,11 @@ class Gateway:
         except Exception:
             self.counters.malformed += 1
             log.exception("a message of the bus could not be delivered")
+
+    def _changed(self, subscription: Subscription, change: int) -> None:
+        self._watch.changed(subscription, change)
+        if change < 0:
+            self._presence.left(subscription)
 
     def _restored(self) -> None:
         self._tops.wake()

@@ -218,19 +218,19 @@ class Hub:
             if row.ends or (shown and not _above_floor(row, group.floor)):
                 self._one_by_one(group, row, seen.get(audience, b""))
             elif shown or row.offset:
-                self._to_all(group, seen[audience] if shown else None, row.offset)
+                self._to_all(group, seen[audience] if shown else None, row)
 
-    def _to_all(self, group: Group, data: bytes | None, offset: int) -> None:
-        frame = self._frame(group, data, offset)
+    def _to_all(self, group: Group, data: bytes | None, row: LogRow) -> None:
+        frame = self._frame(group, data, row)
         for member in group.members:
             member.listener.outbox.push(frame)
         self._counters.deliveries += len(group.members)
 
-    def _frame(self, group: Group, data: bytes | None, offset: int) -> bytes:
+    def _frame(self, group: Group, data: bytes | None, row: LogRow) -> bytes:
         if data is None:
             self._counters.voids += 1
-            data = self._log.void()
-        return group.codec.frame(p.Publish(group.name, p.Publication(data, offset)))
+            return group.codec.frame(p.Publish(group.name, p.Publication(self._log.void(), row.offset)))
+        return group.codec.frame(p.Publish(group.name, p.Publication(data, row.offset, row.info)))
 
     def _one_by_one(self, group: Group, row: LogRow, data: bytes) -> None:
         frames: dict[View, bytes] = {}
@@ -240,7 +240,7 @@ class Hub:
                 self.end(member, p.EndCode.REMOVED)
             elif sees is View.SEE or row.offset:
                 if sees not in frames:
-                    frames[sees] = self._frame(group, data if sees is View.SEE else None, row.offset)
+                    frames[sees] = self._frame(group, data if sees is View.SEE else None, row)
                 member.listener.outbox.push(frames[sees])
                 self._counters.deliveries += 1
 

@@ -40,6 +40,14 @@ def _meaning(number: int, asked: str, request: Struct) -> p.Command:
             return p.Unsubscribe(number, request.channel or "")
         case f.Refresh():
             return p.Refresh(number, request.token or "")
+        case f.Publish() if not request.type:
+            return _publish(number, request)
+        case f.History():
+            return _history(number, request)
+        case f.Presence():
+            return p.Presence(number, request.channel or "", asked == "presence_stats")
+        case f.SubRefresh():
+            return p.SubRefresh(number, request.channel or "", request.token or "")
     return p.Unavailable(number, asked)
 
 
@@ -54,7 +62,32 @@ def _subscribe(number: int, asked: f.Subscribe) -> p.Command:
         return p.Malformed("not a command")
     if asked.type:
         return p.Unavailable(number, "subscribe")
-    return p.Subscribe(number, asked.channel or "", asked.recover or False, asked.epoch or "", offset, asked.flag or 0)
+    return p.Subscribe(
+        number,
+        asked.channel or "",
+        asked.recover or False,
+        asked.epoch or "",
+        offset,
+        asked.flag or 0,
+        asked.token or "",
+        asked.join_leave or False,
+    )
+
+
+def _publish(number: int, asked: f.Publish) -> p.Command:
+    data = _payload(asked.data, b"")
+    if not data:
+        return p.BadRequest(number, "There is nothing in data. Publish some JSON.")
+    return p.PublishRequest(number, asked.channel or "", data)
+
+
+def _history(number: int, asked: f.History) -> p.Command:
+    since = None
+    if asked.since is not None:
+        since = (asked.since.offset or 0, asked.since.epoch or "")
+        if not 0 <= since[0] <= _MAX_OFFSET:
+            return p.Malformed("not a command")
+    return p.History(number, asked.channel or "", asked.limit or 0, since, asked.reverse or False)
 
 
 def reply(message: p.Message) -> f.Reply:
@@ -66,6 +99,10 @@ def reply(message: p.Message) -> f.Reply:
             return _result(message.id, message.result)
         case p.End():
             return f.Reply(push=f.Push(message.channel, unsubscribe=f.Reason(message.code, message.code.reason)))
+        case p.Join():
+            return f.Reply(push=f.Push(message.channel, join=f.Came(_info(message.info))))
+        case p.Leave():
+            return f.Reply(push=f.Push(message.channel, leave=f.Came(_info(message.info))))
     return f.Reply()  # a ping
 
 
@@ -82,7 +119,24 @@ def _result(number: int, result: p.Result) -> f.Reply:
         case p.RefreshResult():
             refreshed = f.RefreshResult(result.client, result.version, result.ttl > 0, result.ttl)
             return f.Reply(number, refresh=refreshed)
-    return f.Reply(number, unsubscribe=f.Nothing())
+        case p.UnsubscribeResult():
+            return f.Reply(number, unsubscribe=f.Nothing())
+    return _answer(number, result)
+
+
+def _answer(number: int, result: p.Answer) -> f.Reply:
+    match result:
+        case p.HistoryResult():
+            page = [_publication(publication) for publication in result.publications]
+            return f.Reply(number, history=f.HistoryResult(page, result.epoch, result.offset))
+        case p.PresenceResult():
+            there = {client: _info(info) for client, info in result.clients.items()}
+            return f.Reply(number, presence=f.PresenceResult(there))
+        case p.PresenceStatsResult():
+            return f.Reply(number, presence_stats=f.PresenceStatsResult(result.clients, result.users))
+        case p.SubRefreshResult():
+            return f.Reply(number, sub_refresh=f.SubRefreshResult(result.ttl > 0, result.ttl))
+    return f.Reply(number, publish=f.Nothing())
 
 
 def _raw(payload: bytes) -> Raw:
@@ -94,12 +148,19 @@ def _if_given(payload: bytes | None) -> Raw | UnsetType:
     return UNSET if payload is None else _raw(payload)
 
 
+def _info(info: p.ClientInfo) -> f.ClientInfo:
+    return f.ClientInfo(info.user, info.client, _if_given(info.conn_info), _if_given(info.chan_info))
+
+
 def _publication(publication: p.Publication) -> f.Publication:
-    return f.Publication(_raw(publication.data), offset=publication.offset)
+    info = UNSET if publication.info is None else _info(publication.info)
+    return f.Publication(_raw(publication.data), info, publication.offset)
 
 
 def _subscribed(result: p.SubscribeResult) -> f.SubscribeResult:
     return f.SubscribeResult(
+        result.ttl > 0,
+        result.ttl,
         recoverable=result.positioned,
         epoch=result.epoch,
         publications=[_publication(publication) for publication in result.publications],

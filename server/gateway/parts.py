@@ -8,6 +8,7 @@ from server.gateway.doors import Doors
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
 from server.gateway.ports import Policy
+from server.gateway.presence import Presence
 from server.gateway.reads import Reads
 from server.gateway.settings import Counters, GatewaySettings
 from server.gateway.watch import Watch
@@ -22,6 +23,7 @@ class Parts:
     channels: Channels
     reads: Reads
     watch: Watch
+    presence: Presence
     flusher: Flusher
     settings: GatewaySettings
     counters: Counters

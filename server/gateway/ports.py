@@ -1,18 +1,20 @@
-"""What the gateway asks of the rest of the product, as two ports: a Policy (who may what) and a Log (what was said).
+"""What the gateway asks of the rest of the product, as ports: a Policy (who may what), a Log (what was said), and a
+Board (who is there, on all gateways).
 
 The gateway knows no domain. It moves opaque channel keys, offsets, audiences and JSON bytes; a Policy and a Log give them
-meaning. The product's are in server/app_ports.py; a test gateway may bring others.
+meaning. The product's are in server/app; a test gateway may bring others.
 
 Words: a *name* is what a client calls a channel on the wire; a *key* is the channel's identity inside the server (two
 organisations may use one name, never one key). A *person key* names a person the same way. An *audience* is one of a small
 set of views of a channel (the product has "staff" and "patient"): a publication is encoded once per audience.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from server.errors import WarmlineError
+from server.gateway.protocol import ClientInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ class Grant:
     """Leave to listen to one channel, read in one snapshot together with `top`.
 
     `membership` is the id whose end (LogRow.ends) ends the subscription. `floor` is the first offset that may be seen
-    (1 = all); `top` the newest offset that is committed.
+    (1 = all); `top` the newest offset that is committed. `info` is how the connection shows in the channel, in presence,
+    joins and leaves; None: it does not show, and may not ask who else does. `joins`: joins and leaves are pushed to it
+    unasked. `ttl` is in seconds until a new subscription token is wanted (0: never).
     """
 
     key: str
@@ -49,6 +53,9 @@ class Grant:
     audience: str
     floor: int
     top: int
+    info: ClientInfo | None = None
+    joins: bool = False
+    ttl: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,8 @@ class LogRow:
     `audience` is the only audience that may see it (None: all). `target` is the offset of the older event that this one
     changes, if any. `opens` and `ends` are the membership ids that begin and end here. `content` is the Log's own.
     `after` says, for a signal, which offset was the newest when it was made: it is not delivered before that one is, so that
-    nobody removed before it gets to see it (0: does not matter). `written` says when it was, in Unix seconds of the log's clock
-    (0: unknown). `written` is when, in Unix seconds of the log's clock (0: unknown).
+    nobody removed before it gets to see it (0: does not matter). `written` is when, in Unix seconds of the log's clock
+    (0: unknown). `info` is whose connection it came from, where listeners may know.
     """
 
     key: str
@@ -71,6 +78,7 @@ class LogRow:
     content: Any
     after: int = 0
     written: float = 0.0
+    info: ClientInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +110,28 @@ class Policy(Protocol):
         """The keys of all channels this person is in: the gateway listens to them for hints."""
         ...
 
-    async def subscribe(self, identity: Any, names: Sequence[str]) -> Sequence[Grant | WarmlineError]:
-        """Judge subscriptions, one answer per name in order, in a constant number of statements."""
+    async def subscribe(
+        self, identity: Any, client: str, asked: Sequence[tuple[str, str]]
+    ) -> Sequence[Grant | WarmlineError]:
+        """Judge subscriptions, one answer per (name, token) in order, in a constant number of statements. `client` is the
+        connection's id. An Unauthorized among them closes the connection (3500); of TokenExpired comes error 109."""
+        ...
+
+    async def resubscribe(self, identity: Any, name: str, token: str) -> tuple[str, int]:
+        """Judge a new token of a standing subscription: its name, and the seconds it is good for. An empty name is to be
+        taken from the token (protocol.md §4). Raises TokenExpired (→ unsubscribed with 2501), Unauthorized (→ close 3500)."""
+        ...
+
+    async def history(self, identity: Any, client: str, name: str, subscribed: bool) -> Grant:
+        """Leave to read the channel's log now. `subscribed`: the connection has a subscription to it. Raises WarmlineError."""
+        ...
+
+    async def presence(self, identity: Any, client: str, name: str, subscribed: bool) -> Grant:
+        """Leave to ask who is there, if the grant has an `info`. Raises WarmlineError."""
+        ...
+
+    async def publish(self, identity: Any, client: str, name: str, data: bytes, subscribed: bool) -> None:
+        """Write a publication into the channel's log. Raises WarmlineError."""
         ...
 
     async def rpc(self, identity: Any, method: str, data: bytes) -> bytes:
@@ -115,8 +143,25 @@ class Policy(Protocol):
         ...
 
 
+class Board(Protocol):
+    """Where gateways say who is there, each for itself, and read what the others say. A gateway that is silent for a few
+    seconds is gone, and with it all it said."""
+
+    async def alive(self) -> bool:
+        """Say that this gateway lives. False: nothing is known of it (any more), so that it has to say all again."""
+        ...
+
+    async def say(self, parts: Mapping[str, bytes | None]) -> None:
+        """For each channel key, all that this gateway has to say about it; None: nothing."""
+        ...
+
+    async def others(self, key: str) -> Sequence[bytes]:
+        """What the other living gateways say about a channel."""
+        ...
+
+
 class Log(Protocol):
-    """What was said, in order."""
+    """What was said, in order. No message on a channel's topic begins with a zero byte: those are the gateway's own."""
 
     @property
     def epoch(self) -> str:

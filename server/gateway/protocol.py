@@ -1,77 +1,16 @@
-"""The client protocol as plain values: what a client may ask, what we answer, what we push, and the numbers for it.
+"""The client protocol as plain values: what a client may ask, what we answer, and what we push.
 
 One model for every codec (protocol.md §1–§7). Payloads are UTF-8 JSON bytes that nobody here looks into; that a codec embeds
 them as they are, or as bytes, is its own affair.
 """
 
-from enum import IntEnum
 from typing import Protocol
 
 from msgspec import Struct
 
-
-class ErrorCode(IntEnum):
-    """Numbers of error replies (§7). Only INTERNAL and TOO_MANY_REQUESTS are temporary."""
-
-    INTERNAL = 100
-    UNKNOWN_CHANNEL = 102
-    PERMISSION_DENIED = 103
-    ALREADY_SUBSCRIBED = 105
-    LIMIT_EXCEEDED = 106
-    BAD_REQUEST = 107
-    NOT_AVAILABLE = 108
-    TOKEN_EXPIRED = 109
-    TOO_MANY_REQUESTS = 111
-    UNRECOVERABLE_POSITION = 112
-
-
-class CloseCode(IntEnum):
-    """Numbers of close frames (§7): a client comes back after 3000–3499 and stays away after 3500–3999."""
-
-    SHUTDOWN = 3001
-    SERVER_ERROR = 3004
-    EXPIRED = 3005
-    SLOW = 3008
-    NO_PONG = 3012
-    TOO_MANY_REQUESTS = 3013
-    INVALID_TOKEN = 3500
-    BAD_REQUEST = 3501
-    STALE = 3502
-    SIGNED_OUT = 3503
-    NOT_AVAILABLE = 3508
-
-    @property
-    def reason(self) -> str:
-        """Plain words: a reason that parses as JSON would be taken for advice (§7)."""
-        return _REASONS[self]
-
-
-_REASONS = {
-    CloseCode.SHUTDOWN: "shutdown",
-    CloseCode.SERVER_ERROR: "server error",
-    CloseCode.EXPIRED: "connection expired",
-    CloseCode.SLOW: "too slow",
-    CloseCode.NO_PONG: "no pong",
-    CloseCode.TOO_MANY_REQUESTS: "too many requests",
-    CloseCode.INVALID_TOKEN: "invalid token",
-    CloseCode.BAD_REQUEST: "bad request",
-    CloseCode.STALE: "stale",
-    CloseCode.SIGNED_OUT: "signed out",
-    CloseCode.NOT_AVAILABLE: "not available",
-}
-
-
-class EndCode(IntEnum):
-    """Numbers of unsubscribe pushes (§7): after REMOVED a client stays away, after INSUFFICIENT_STATE it resubscribes."""
-
-    REMOVED = 2000
-    INSUFFICIENT_STATE = 2500
-
-    @property
-    def reason(self) -> str:
-        """Never empty: clients index it."""
-        return "removed" if self is EndCode.REMOVED else "insufficient state"
-
+from server.gateway.codes import CloseCode as CloseCode
+from server.gateway.codes import EndCode as EndCode
+from server.gateway.codes import ErrorCode as ErrorCode
 
 # What a client sends. Every command but Pong, Send and Malformed carries the id under which its reply goes.
 
@@ -92,6 +31,9 @@ class Subscribe(Struct, frozen=True):
     epoch: str = ""
     offset: int = 0
     flag: int = 0
+    token: str = ""
+    joins: bool = False
+    """Whether joins and leaves of others are wanted (`join_leave`)."""
 
     @property
     def strict(self) -> bool:
@@ -100,8 +42,8 @@ class Subscribe(Struct, frozen=True):
 
     def same_wish(self, other: "Subscribe") -> bool:
         """Whether the other asks for the same thing, under whatever id."""
-        mine = (self.recover, self.epoch, self.offset, self.strict)
-        return mine == (other.recover, other.epoch, other.offset, other.strict)
+        mine = (self.recover, self.epoch, self.offset, self.strict, self.token, self.joins)
+        return mine == (other.recover, other.epoch, other.offset, other.strict, other.token, other.joins)
 
 
 class Unsubscribe(Struct, frozen=True):
@@ -109,6 +51,41 @@ class Unsubscribe(Struct, frozen=True):
 
     id: int
     channel: str
+
+
+class PublishRequest(Struct, frozen=True):
+    """Say something on a channel. The product has operations for that, and refuses."""
+
+    id: int
+    channel: str
+    data: bytes
+
+
+class History(Struct, frozen=True):
+    """A page of a channel's events. `limit` 0: only where it stands; negative: as many as one reply carries. `since`, an
+    exclusive position, is (offset, epoch); without it a page begins at the oldest event, or, reversed, at the newest."""
+
+    id: int
+    channel: str
+    limit: int = 0
+    since: tuple[int, str] | None = None
+    reverse: bool = False
+
+
+class Presence(Struct, frozen=True):
+    """Who is there; with `stats` only how many."""
+
+    id: int
+    channel: str
+    stats: bool = False
+
+
+class SubRefresh(Struct, frozen=True):
+    """A new token for a subscription whose first one ends. Old SDKs leave the channel out (§4)."""
+
+    id: int
+    channel: str
+    token: str
 
 
 class Rpc(Struct, frozen=True):
@@ -154,7 +131,12 @@ class Malformed(Struct, frozen=True):
     reason: str
 
 
-Command = Connect | Subscribe | Unsubscribe | Rpc | Refresh | Pong | Send | Unavailable | BadRequest | Malformed
+Question = PublishRequest | History | Presence | SubRefresh
+"""Commands about a channel that are answered once something was looked up."""
+
+Command = (
+    Connect | Subscribe | Unsubscribe | Question | Rpc | Refresh | Pong | Send | Unavailable | BadRequest | Malformed
+)
 
 
 # What we send.
@@ -168,11 +150,21 @@ class Error(Struct, frozen=True):
     temporary: bool = False
 
 
+class ClientInfo(Struct, frozen=True):
+    """A connection as others in a channel may see it: two opaque ids, and JSON that a Policy may add."""
+
+    user: str
+    client: str
+    conn_info: bytes | None = None
+    chan_info: bytes | None = None
+
+
 class Publication(Struct, frozen=True):
     """One event as its viewer may see it. Offset 0: a passing signal that moves no position."""
 
     data: bytes
     offset: int = 0
+    info: ClientInfo | None = None
 
 
 class SubscribeResult(Struct, frozen=True):
@@ -185,6 +177,8 @@ class SubscribeResult(Struct, frozen=True):
     was_recovering: bool = False
     recovered: bool = False
     publications: tuple[Publication, ...] = ()
+    ttl: int = 0
+    """Seconds until a sub_refresh is wanted (0: never)."""
 
 
 class ConnectResult(Struct, frozen=True):
@@ -202,6 +196,37 @@ class UnsubscribeResult(Struct, frozen=True):
     """Done; always."""
 
 
+class PublishResult(Struct, frozen=True):
+    """It is in the log."""
+
+
+class HistoryResult(Struct, frozen=True):
+    """A page, and where the channel stands."""
+
+    publications: tuple[Publication, ...]
+    epoch: str
+    offset: int
+
+
+class PresenceResult(Struct, frozen=True):
+    """Who is there, each connection under its own name."""
+
+    clients: dict[str, ClientInfo]
+
+
+class PresenceStatsResult(Struct, frozen=True):
+    """How many connections, and of how many."""
+
+    clients: int
+    users: int
+
+
+class SubRefreshResult(Struct, frozen=True):
+    """The subscription lives on, for so many seconds (0: for good)."""
+
+    ttl: int = 0
+
+
 class RpcResult(Struct, frozen=True):
     """What the operation returned."""
 
@@ -216,7 +241,10 @@ class RefreshResult(Struct, frozen=True):
     ttl: int = 0
 
 
-Result = ConnectResult | SubscribeResult | UnsubscribeResult | RpcResult | RefreshResult | Error
+Answer = PublishResult | HistoryResult | PresenceResult | PresenceStatsResult | SubRefreshResult | Error
+"""What a Question leads to."""
+
+Result = ConnectResult | SubscribeResult | UnsubscribeResult | RpcResult | RefreshResult | Answer
 
 
 class Reply(Struct, frozen=True):
@@ -233,6 +261,20 @@ class Publish(Struct, frozen=True):
     publication: Publication
 
 
+class Join(Struct, frozen=True):
+    """Somebody has subscribed. May be lost."""
+
+    channel: str
+    info: ClientInfo
+
+
+class Leave(Struct, frozen=True):
+    """Somebody's subscription is over. May be lost."""
+
+    channel: str
+    info: ClientInfo
+
+
 class End(Struct, frozen=True):
     """A subscription ended by us."""
 
@@ -244,7 +286,7 @@ class Ping(Struct, frozen=True):
     """Are you there?"""
 
 
-Message = Reply | Publish | End | Ping
+Message = Reply | Publish | Join | Leave | End | Ping
 
 
 class Codec(Protocol):

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from server.gateway.ports import Grant, LogRow
-from server.gateway.protocol import Publication, Subscribe
+from server.gateway.protocol import History, Publication, Subscribe
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,24 @@ def follow(position: int, *sources: Iterable[LogRow]) -> list[LogRow]:
         run.append(row)
         position += 1
     return run
+
+
+def window(asked: History, grant: Grant, epoch: str, most: int) -> tuple[int, int] | None:
+    """Which rows a page of the history holds: (after which offset, how many). None: its position is of another epoch (112).
+
+    Nothing below the floor is in any page; `most`: rows that one page may hold.
+    """
+    if asked.since is not None and asked.since[1] not in ("", epoch):
+        return None
+    first = max(grant.floor, 1)
+    count = most if asked.limit < 0 else min(asked.limit, most)
+    if asked.reverse:
+        last = grant.top if asked.since is None else min(asked.since[0] - 1, grant.top)
+        after = max(first - 1, last - count)
+    else:
+        after = first - 1 if asked.since is None else max(asked.since[0], first - 1)
+        last = min(after + count, grant.top)
+    return after, max(0, last - after)
 
 
 class View(Enum):

@@ -10,7 +10,7 @@ MIB = 1024 * KIB
 SEND_BUFFER = 64 * KIB
 """SO_SNDBUF for the listening socket (connections inherit it): without it the kernel hides a stalled reader for megabytes."""
 
-_COMMANDS, _REFUSALS, _CONNECTS = Rate(100, 1_500), Rate(1, 200), Rate(1, 60)
+_COMMANDS, _REFUSALS, _CONNECTS, _JOINS = Rate(100, 1_500), Rate(1, 200), Rate(1, 60), Rate(500, 500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,9 @@ class GatewaySettings:
     origins: frozenset[str] = frozenset()
     """Origins whose pages may connect, matched exactly. A handshake without Origin is no browser's, and may."""
     version: str = "warmline"
+
+    anonymous: bool = False
+    """Whether the Policy is asked about those who bring no token; otherwise they are closed with 3501."""
 
     ping_interval: float = 25
     """protocol.md §3: the first ping comes at a random point of [interval/2, interval]."""
@@ -74,6 +77,15 @@ class GatewaySettings:
     """Rows that one call of the log may ask for, over all its channels."""
     ring_rows: int = 512
     """Live rows kept for those who are just catching up, and rows held while a gap is read; more are read again."""
+
+    joins: Rate = _JOINS
+    """Joins and leaves that this gateway tells the others of; more are dropped, so that they never crowd out events."""
+    presence_delay: float = 0.05
+    """Changes of who is there are gathered this long."""
+    presence_interval: float = 1
+    """How often a gateway says that it lives."""
+    presence_again: float = 600
+    """How often it says everything anew."""
 
     tops_interval: float = 1
     hint_delay: float = 0.1

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from server.errors import Unavailable, WarmlineError
+from server.errors import TokenExpired, Unauthorized, Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway import recovery
 from server.gateway.channels import Listener, Progress, Subscription
@@ -93,22 +93,27 @@ class Subscribing:
     # Step one: may they?
 
     async def _judge(self) -> None:
-        names = list(self._asked)
+        wishes = [(name, self._connection.wish(name)) for name in self._asked]
         self._asked.clear()
+        asked = [(name, wish.token) for name, wish in wishes if wish is not None]
         assert self._connection.admission is not None
         answers: Sequence[Grant | WarmlineError]
         try:
-            answers = await self._parts.policy.subscribe(self._connection.admission.identity, names)
+            answers = await self._parts.policy.subscribe(
+                self._connection.admission.identity, self._connection.client, asked
+            )
         except WarmlineError as error:
-            answers = [error] * len(names)
+            answers = [error] * len(asked)
         except Exception:
             log.exception("subscriptions could not be judged")
-            answers = [_UNAVAILABLE] * len(names)
-        for name, answer in zip(names, answers, strict=True):
+            answers = [_UNAVAILABLE] * len(asked)
+        for (name, _), answer in zip(asked, answers, strict=True):
             wish = self._connection.wish(name)
             if wish is None or name in self._asked:
                 continue  # meanwhile given up, or asked for anew
-            if isinstance(answer, WarmlineError):
+            if isinstance(answer, Unauthorized) and not isinstance(answer, TokenExpired):
+                self._perform(self._connection.close(p.CloseCode.INVALID_TOKEN))
+            elif isinstance(answer, WarmlineError):
                 self._deny(name, as_subscribe_error(answer))
             else:
                 self._enter(name, wish, answer)
@@ -121,8 +126,9 @@ class Subscribing:
         channel = self._parts.channels.open(grant.key)
         progress = Progress(start, grant.top, start.position)
         subscription = Subscription(
-            self._listener, name, channel, grant.membership, grant.audience, grant.floor, progress
-        )
+            self._listener, name, channel, grant.membership, grant.audience, grant.floor, progress,
+            info=grant.info, joins=grant.joins or wish.joins, ttl=grant.ttl,
+        )  # fmt: skip
         self._standing[name] = self._catching[name] = subscription
         first = self._parts.hub.enter(subscription, grant.top)
         if not first and self._go_live(subscription):
@@ -206,8 +212,9 @@ class Subscribing:
             sees = recovery.view(row, subscription)
             if sees is recovery.View.CUT:
                 return portion, True
-            data = self._parts.hub.publication(row, subscription.audience if sees is recovery.View.SEE else None)
-            if not portion.add(p.Publication(data, row.offset)):
+            seen = sees is recovery.View.SEE
+            data = self._parts.hub.publication(row, subscription.audience if seen else None)
+            if not portion.add(p.Publication(data, row.offset, row.info if seen else None)):
                 break
         return portion, False
 
@@ -247,7 +254,10 @@ class Subscribing:
         counters = self._parts.counters
         counters.recoveries += start.recovered
         counters.unrecovered += start.was_recovering and not start.recovered
+        subscription = self._standing[name]
         result = p.SubscribeResult(
-            True, self._parts.hub.epoch, start.position, start.was_recovering, start.recovered, tuple(publications)
-        )
+            True, self._parts.hub.epoch, start.position, start.was_recovering, start.recovered, tuple(publications),
+            subscription.ttl,
+        )  # fmt: skip
         self._perform(self._connection.subscribed(name, result, asyncio.get_running_loop().time()))
+        self._parts.presence.joined(subscription)

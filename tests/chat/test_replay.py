@@ -32,7 +32,7 @@ class Page:
 
     async def catch_up(self) -> None:
         """Take every event since, as the gateway would show it to this person: replaced by id, if the revision is newer."""
-        [grant] = await self.policy.subscribe(self.clinic.identity(self.person), [self.channel])
+        [grant] = await self.policy.subscribe(self.clinic.identity(self.person), "connection", [(self.channel, "")])
         assert isinstance(grant, Grant)
         [rows] = await self.log.since([(key(self.clinic.organization_id, self.channel), self.position, 1000)])
         for row in rows:

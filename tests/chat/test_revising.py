@@ -237,7 +237,7 @@ async def test_who_recovers_while_being_removed_gets_nothing_from_there_on(room:
 
         async def recover(person: str = person, turn: int = turn) -> Any:
             await asyncio.sleep(turn * 0.001)
-            return (await policy.subscribe(clinic.identity(person), [room.channel]))[0]
+            return (await policy.subscribe(clinic.identity(person), "connection", [(room.channel, "")]))[0]
 
         grant, removed, _ = await asyncio.gather(
             recover(),
@@ -249,7 +249,9 @@ async def test_who_recovers_while_being_removed_gets_nothing_from_there_on(room:
             assert grant.top < removed["offset"]
         else:
             assert isinstance(grant, NotFound)
-        assert isinstance((await policy.subscribe(clinic.identity(person), [room.channel]))[0], NotFound)
+        assert isinstance(
+            (await policy.subscribe(clinic.identity(person), "connection", [(room.channel, "")]))[0], NotFound
+        )
     assert granted > 0
 
 

@@ -262,6 +262,12 @@ async def test_a_redis_that_does_not_ring_is_found(doctor: Doctor, own_redis: Re
         rights = ("resetchannels", "&warmline:*", "-@all", "+@pubsub", "+@connection", "+info", "+time")
         await line.execute_command("ACL", "SETUSER", "enough", "on", ">for-the-test", *rights)
         enough = url.replace(f":{own_redis.password}@", "enough:for-the-test@")
+        _, found = await doctor(REDIS_URL=enough)
+        assert [(level, "who is there cannot be kept" in says) for level, _, says in wrong(found)] == [
+            ("warning", True)
+        ]
+        keys = ("~warmline:*", "+set", "+del", "+exists", "+hset", "+hdel", "+hgetall", "+expire")
+        await line.execute_command("ACL", "SETUSER", "enough", *keys)
         assert wrong((await doctor(REDIS_URL=enough))[1]) == []
         async with rung(enough) as heard:
             assert heard == [b"ding"], "what doctor says is enough is enough for a gateway"

@@ -56,12 +56,25 @@ def encoded(message: p.Message) -> Any:
         ('{"id":5,"refresh":{}}', p.Refresh(5, "")),
         ('{"send":{"data":1}}', p.Send()),
         ('{"id":5,"send":{"data":1}}', p.Send()),
-        ('{"id":6,"publish":{"channel":"c","data":1}}', p.Unavailable(6, "publish")),
-        ('{"id":6,"presence":{}}', p.Unavailable(6, "presence")),
-        ('{"id":6,"presence_stats":{}}', p.Unavailable(6, "presence_stats")),
-        ('{"id":6,"history":{"limit":0}}', p.Unavailable(6, "history")),
+        (
+            '{"id":2,"subscribe":{"channel":"c","token":"t","join_leave":true}}',
+            p.Subscribe(2, "c", token="t", joins=True),
+        ),
+        ('{"id":6,"publish":{"channel":"c","data":1}}', p.PublishRequest(6, "c", b"1")),
+        ('{"id":6,"publish":{"data":{}}}', p.PublishRequest(6, "", b"{}")),
+        ('{"id":6,"publish":{"channel":"c","data":1,"type":2}}', p.Unavailable(6, "publish")),
+        ('{"id":6,"presence":{}}', p.Presence(6, "")),
+        ('{"id":6,"presence":{"channel":"c"}}', p.Presence(6, "c")),
+        ('{"id":6,"presence_stats":{"channel":"c"}}', p.Presence(6, "c", stats=True)),
+        ('{"id":6,"history":{"limit":0,"reverse":false}}', p.History(6, "")),
+        (
+            '{"id":6,"history":{"channel":"c","limit":-1,"since":{"offset":7,"epoch":"e"},"reverse":true}}',
+            p.History(6, "c", -1, (7, "e"), True),
+        ),
+        ('{"id":6,"history":{"channel":"c","since":{}}}', p.History(6, "c", 0, (0, ""))),
         ('{"id":6,"ping":{}}', p.Unavailable(6, "ping")),
-        ('{"id":6,"sub_refresh":{}}', p.Unavailable(6, "sub_refresh")),
+        ('{"id":6,"sub_refresh":{}}', p.SubRefresh(6, "", "")),
+        ('{"id":6,"sub_refresh":{"channel":"c","token":"t"}}', p.SubRefresh(6, "c", "t")),
         ('{"id":7,"connect":{},"rpc":null}', p.Connect(7)),
         ('{"id":7,"connect":{},"surprise":[1]}', p.Connect(7)),
         ('{"id":7,"id":8,"connect":{}}', p.Connect(8)),
@@ -106,6 +119,7 @@ def test_commands(line: str, command: p.Command):
         '{"id":1,"subscribe":{"channel":"c","offset":1.0}}',
         '{"id":1,"subscribe":{"channel":"c","offset":"1"}}',
         '{"id":1,"subscribe":{"channel":"c","recover":1}}',
+        '{"id":1,"history":{"since":{"offset":-1}}}',
         '{"id":1,"rpc":{"method":"m","data":NaN}}',
         '{"id":1,"rpc":{"method":"m","data":-Infinity}}',
         '{"id":1,"rpc":{"method":"m","data":}}',
@@ -130,6 +144,13 @@ def test_no_commands(data: str | bytes):
     commands = decoded(data)
     assert isinstance(commands[-1], p.Malformed)
     assert commands[-1].reason
+
+
+@pytest.mark.parametrize("data", ["{}", '{"data":null}', '{"channel":"c"}'])
+def test_a_publication_of_nothing_is_told_to_its_sender(data: str):
+    (told,) = decoded(f'{{"id":6,"publish":{data}}}')
+    assert isinstance(told, p.BadRequest)
+    assert told.id == 6
 
 
 def test_a_frame_of_several_is_taken_in_order_up_to_what_is_no_command():
@@ -235,6 +256,38 @@ def test_no_json_raises(objects: list[Any]):
             {"id": 5, "refresh": {"client": "c", "version": "v", "expires": True, "ttl": 9}},
         ),
         (p.Publish("c", p.Publication(b'{"t":1}', 7)), {"push": {"channel": "c", "pub": {"data": {"t": 1}, "offset": 7}}}),
+        (p.Reply(6, p.PublishResult()), {"id": 6, "publish": {}}),
+        (
+            p.Reply(6, p.HistoryResult((p.Publication(b"7", 7, p.ClientInfo("u", "c")),), "e", 9)),
+            {
+                "id": 6,
+                "history": {
+                    "publications": [{"data": 7, "info": {"user": "u", "client": "c"}, "offset": 7}], "epoch": "e", "offset": 9,
+                },
+            },
+        ),
+        (p.Reply(6, p.HistoryResult((), "", 0)), {"id": 6, "history": {"publications": [], "epoch": "", "offset": 0}}),
+        (p.Reply(6, p.PresenceResult({})), {"id": 6, "presence": {"presence": {}}}),
+        (
+            p.Reply(6, p.PresenceResult({"c": p.ClientInfo("", "c", b'{"a":1}', b"2")})),
+            {"id": 6, "presence": {"presence": {"c": {"user": "", "client": "c", "conn_info": {"a": 1}, "chan_info": 2}}}},
+        ),
+        (p.Reply(6, p.PresenceStatsResult(0, 0)), {"id": 6, "presence_stats": {"num_clients": 0, "num_users": 0}}),
+        (p.Reply(6, p.SubRefreshResult()), {"id": 6, "sub_refresh": {}}),
+        (p.Reply(6, p.SubRefreshResult(9)), {"id": 6, "sub_refresh": {"expires": True, "ttl": 9}}),
+        (p.Reply(6, p.SubscribeResult(ttl=9)), {"id": 6, "subscribe": {"expires": True, "ttl": 9}}),
+        (
+            p.Join("c", p.ClientInfo("u", "x")),
+            {"push": {"channel": "c", "join": {"info": {"user": "u", "client": "x"}}}},
+        ),
+        (
+            p.Leave("c", p.ClientInfo("u", "x")),
+            {"push": {"channel": "c", "leave": {"info": {"user": "u", "client": "x"}}}},
+        ),
+        (
+            p.End("c", p.EndCode.EXPIRED),
+            {"push": {"channel": "c", "unsubscribe": {"code": 2501, "reason": "subscription expired"}}},
+        ),
         (p.Publish("c", p.Publication(b"0")), {"push": {"channel": "c", "pub": {"data": 0}}}),
         (p.End("c", p.EndCode.REMOVED), {"push": {"channel": "c", "unsubscribe": {"code": 2000, "reason": "removed"}}}),
         (

@@ -94,6 +94,15 @@ def test_the_table_is_that_of_the_sdk(struct: type[Struct]):
         (command(id=4, rpc={"method": "m", "data": b'{"a" : 1}'}), p.Rpc(4, "m", b'{"a" : 1}')),
         (command(id=4, rpc={"method": "m"}), p.Rpc(4, "m", b"{}")),
         (command(id=5, refresh={"token": "t"}), p.Refresh(5, "t")),
+        (command(id=5, sub_refresh={"token": "t", "channel": "c"}), p.SubRefresh(5, "c", "t")),
+        (command(id=2, subscribe={"channel": "c", "token": "t", "join_leave": True}), p.Subscribe(2, "c", token="t", joins=True)),
+        (command(id=6, publish={"channel": "c", "data": b"[1]"}), p.PublishRequest(6, "c", b"[1]")),
+        (command(id=6, presence={"channel": "c"}), p.Presence(6, "c")),
+        (command(id=6, presence_stats={"channel": "c"}), p.Presence(6, "c", stats=True)),
+        (
+            command(id=6, history={"channel": "c", "limit": -1, "since": {"offset": 7, "epoch": "e"}, "reverse": True}),
+            p.History(6, "c", -1, (7, "e"), True),
+        ),
         (command(send={"data": b"1"}), p.Send()),
         (command(id=6, ping={}), p.Unavailable(6, "ping")),
         # What we do not know is skipped: a varint, eight bytes, four bytes, something sized.
@@ -171,6 +180,8 @@ def test_payloads_that_are_not_json_are_told_to_their_sender(data: bytes):
     assert isinstance(told, p.BadRequest)
     assert told.id == 4
     assert "JSON" in told.reason
+    (told,) = decoded(command(id=4, publish={"channel": "c", "data": data}))
+    assert isinstance(told, p.BadRequest)
 
 
 def test_several_in_a_frame_are_taken_in_order_up_to_what_is_no_command():
@@ -242,6 +253,32 @@ PAGE = (p.Publication(b"[7]", 7), p.Publication(b"8", 8))
         ),
         (p.Publish("c", p.Publication(b'"' + b"x" * 70_000 + b'"', 7)),
          {"push": {"channel": "c", "pub": {"data": b'"' + b"x" * 70_000 + b'"', "offset": 7}}}),
+        (
+            p.Reply(6, p.HistoryResult((p.Publication(b"7", 7, p.ClientInfo("u", "c")),), "e", 9)),
+            {
+                "id": 6,
+                "history": {
+                    "publications": [{"data": b"7", "info": {"user": "u", "client": "c"}, "offset": 7}],
+                    "epoch": "e", "offset": 9,
+                },
+            },
+        ),
+        (
+            p.Reply(6, p.PresenceResult({"c": p.ClientInfo("u", "c", b'{"a":1}', b"2"), "d": p.ClientInfo("", "d")})),
+            {
+                "id": 6,
+                "presence": {
+                    "presence": {
+                        "c": {"user": "u", "client": "c", "conn_info": b'{"a":1}', "chan_info": b"2"}, "d": {"client": "d"},
+                    },
+                },
+            },
+        ),
+        (p.Reply(6, p.PresenceStatsResult(3, 2)), {"id": 6, "presence_stats": {"num_clients": 3, "num_users": 2}}),
+        (p.Reply(6, p.PublishResult()), {"id": 6, "publish": {}}),
+        (p.Reply(6, p.SubRefreshResult(9)), {"id": 6, "sub_refresh": {"expires": True, "ttl": 9}}),
+        (p.Join("c", p.ClientInfo("u", "x")), {"push": {"channel": "c", "join": {"info": {"user": "u", "client": "x"}}}}),
+        (p.Leave("c", p.ClientInfo("u", "x")), {"push": {"channel": "c", "leave": {"info": {"user": "u", "client": "x"}}}}),
         (p.Publish("c", p.Publication(b"0")), {"push": {"channel": "c", "pub": {"data": b"0"}}}),
         (p.End("c", p.EndCode.REMOVED), {"push": {"channel": "c", "unsubscribe": {"code": 2000, "reason": "removed"}}}),
     ],

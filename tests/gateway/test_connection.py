@@ -1,5 +1,6 @@
 """The state machine of one connection, without a socket or a clock."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from server.errors import (
     WarmlineError,
 )
 from server.gateway import protocol as p
-from server.gateway.effects import Admit, Call, Close, Renew, Say, as_error, as_subscribe_error
+from server.gateway.effects import Admit, Ask, Call, Close, Renew, Say, as_error, as_subscribe_error
 from tests.gateway.machine import OVER, PERSON, ask, codes, fresh, opened
 
 # Connecting
@@ -104,7 +105,28 @@ def test_no_connect_in_time_closes():
 
 def test_commands_that_are_not_offered():
     connection = opened()
-    assert codes(ask(connection, p.Unavailable(2, "history"), p.Unavailable(3, "publish"))) == [108, 103]
+    assert codes(ask(connection, p.Unavailable(2, "ping"), p.Unavailable(3, "publish"))) == [108, 108]
+
+
+@pytest.mark.parametrize(
+    "question", [p.PublishRequest(2, "c", b"1"), p.History(2, "c"), p.Presence(2, "c"), p.SubRefresh(2, "", "t")]
+)
+def test_questions_are_looked_up(question: p.Question):
+    assert ask(opened(), question) == [Ask(question)]
+
+
+@pytest.mark.parametrize("make", [lambda name: p.History(2, name), lambda name: p.Presence(2, name, True)])
+def test_questions_name_a_channel(make: Callable[[str], p.Question]):
+    assert ask(opened(), make("")) == [Close(OVER.BAD_REQUEST)]
+    assert codes(ask(opened(), make("ü" * 128))) == [107]
+
+
+def test_without_a_token_only_where_the_policy_is_to_judge_that_too():
+    assert ask(fresh(), p.Connect(1)) == [Close(OVER.BAD_REQUEST)]
+    connection = fresh(anonymous=True)
+    assert ask(connection, p.Connect(1)) == [Admit(None)]
+    welcome, *_ = connection.admitted(replace(PERSON, personal=""), 101)
+    assert welcome == Say(p.Reply(1, p.ConnectResult("c1", "warmline", 25, 0, b"{}")))
     assert codes(ask(connection, p.BadRequest(4, "too large"))) == [107]
     assert ask(connection, p.Send()) == [Close(OVER.NOT_AVAILABLE)]
 

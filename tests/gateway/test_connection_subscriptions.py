@@ -1,8 +1,8 @@
 """The state machine of one connection: its subscriptions."""
 
 from server.gateway import protocol as p
-from server.gateway.connection import MAX_JOINED
 from server.gateway.effects import Begin, Close, Leave, Say
+from server.gateway.interests import MAX_JOINED
 from tests.gateway.machine import OVER, ask, codes, opened
 
 
@@ -108,3 +108,48 @@ def test_unsubscribe_overtakes_a_subscribe():
     assert codes(replies) == [100, 100]
     assert done == Say(p.Reply(9, p.UnsubscribeResult()))
     assert connection.wish("c") is None
+
+
+def lasting(ttl: int) -> p.SubscribeResult:
+    return p.SubscribeResult(True, "e", ttl=ttl)
+
+
+def test_a_subscription_whose_token_ends_is_over_after_its_grace():
+    connection = opened(refresh_grace=5, ping_interval=1_000)
+    ask(connection, p.Subscribe(2, "a"), p.Subscribe(3, "b"), p.Subscribe(4, "c"))
+    for channel, ttl in (("a", 10), ("b", 20), ("c", 0)):
+        assert connection.subscribed(channel, lasting(ttl), 102) == [
+            Say(p.Reply({"a": 2, "b": 3, "c": 4}[channel], lasting(ttl)))
+        ]
+    assert connection.deadline == 117
+    assert connection.tick(116.9) == []
+    assert connection.tick(117) == [Leave("a"), Say(p.End("a", p.EndCode.EXPIRED))]
+    assert (connection.stands("a"), connection.stands("b")) == (False, True)
+    connection.extended("b", 100, 120)
+    assert connection.deadline == 225
+    connection.extended("b", 0, 120)
+    assert connection.deadline > 1_000_000 or connection.deadline == connection._ping_at
+    assert connection.lapsed("a") == []
+
+
+def test_a_subscription_that_is_over_lapses_no_more():
+    connection = opened(refresh_grace=5, ping_interval=1_000)
+    ask(connection, p.Subscribe(2, "a"))
+    connection.subscribed("a", lasting(10), 102)
+    ask(connection, p.Unsubscribe(3, "a"))
+    assert connection.tick(130) == []
+
+
+def test_who_overlapped_learns_when_it_ends_too():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "a"), p.Subscribe(3, "a"))
+    assert connection.subscribed("a", lasting(9), 102) == [
+        Say(p.Reply(3, lasting(9))),
+        Say(p.Reply(2, lasting(9))),
+    ]
+
+
+def test_another_token_is_another_wish():
+    connection = opened()
+    ask(connection, p.Subscribe(2, "a", token="t"))
+    assert ask(connection, p.Subscribe(3, "a", token="u")) == [Leave("a"), Begin("a")]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.gateway.ports import Grant, LogRow
-from server.gateway.protocol import Publication, Subscribe
-from server.gateway.recovery import Portion, Start, View, follow, lost, rows_to_ask, start, view
+from server.gateway.protocol import History, Publication, Subscribe
+from server.gateway.recovery import Portion, Start, View, follow, lost, rows_to_ask, start, view, window
 
 
 def grant(floor: int = 1, top: int = 10, audience: str = "staff") -> Grant:
@@ -163,3 +163,53 @@ def test_how_much_is_to_come_is_judged_by_what_was_seen():
 )
 def test_rows_to_ask(needed: list[int], expected: list[int]):
     assert rows_to_ask(needed, budget=200, most=100) == expected
+
+
+def page(limit: int, since: int | None = None, reverse: bool = False, epoch: str = "e") -> History:
+    return History(1, "c", limit, None if since is None else (since, epoch), reverse)
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted", "offsets"),
+    [
+        (page(0), grant(), []),
+        (page(0, reverse=True), grant(), []),
+        (page(3), grant(), [1, 2, 3]),
+        (page(3, 0), grant(), [1, 2, 3]),
+        (page(3, 4), grant(), [5, 6, 7]),
+        (page(3, 4, epoch=""), grant(), [5, 6, 7]),
+        (page(-1), grant(), list(range(1, 9))),
+        (page(2**31 - 1, 8), grant(), [9, 10]),
+        (page(3, 10), grant(), []),
+        (page(3, 11), grant(), []),
+        (page(3, 2**64 - 1), grant(), []),
+        (page(3, reverse=True), grant(), [10, 9, 8]),
+        (page(3, 8, reverse=True), grant(), [7, 6, 5]),
+        (page(3, 2, reverse=True), grant(), [1]),
+        (page(3, 1, reverse=True), grant(), []),
+        (page(3, 0, reverse=True), grant(), []),
+        (page(3, 99, reverse=True), grant(), [10, 9, 8]),
+        (page(-1, reverse=True), grant(), list(range(10, 2, -1))),
+        # nothing below the floor
+        (page(3), grant(floor=4), [4, 5, 6]),
+        (page(3, 1), grant(floor=4), [4, 5, 6]),
+        (page(3), grant(floor=0), [1, 2, 3]),
+        (page(9, 6, reverse=True), grant(floor=4), [5, 4]),
+        (page(9, 4, reverse=True), grant(floor=4), []),
+        (page(9), grant(floor=11), []),
+        (page(9, reverse=True), grant(floor=12), []),
+        (page(9), grant(top=0), []),
+        (page(9, reverse=True), grant(top=0), []),
+    ],
+)
+def test_pages_of_the_history(asked: History, granted: Grant, offsets: list[int]):
+    place = window(asked, granted, "e", 8)
+    assert place is not None
+    after, count = place
+    rows = list(range(after + 1, after + count + 1))
+    assert (rows[::-1] if asked.reverse else rows) == offsets
+
+
+def test_a_page_of_another_epoch_cannot_be_had():
+    assert window(page(3, 4, epoch="f"), grant(), "e", 8) is None
+    assert window(page(0, 0, True, epoch="f"), grant(), "e", 8) is None

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 
 from server.gateway.gateway import PATH, Gateway
+from server.gateway.ports import Board
 from server.gateway.settings import SEND_BUFFER, GatewaySettings
 from tests.gateway.world import World
 
@@ -123,9 +124,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def serving(world: World, settings: GatewaySettings = QUICK) -> AsyncIterator[Site]:
+async def serving(world: World, settings: GatewaySettings = QUICK, board: Board | None = None) -> AsyncIterator[Site]:
     """A gateway over a world, started and stopped."""
-    gateway = Gateway(world, world, world.bus, settings)
+    gateway = Gateway(world, world, world.bus, settings, board)
     await gateway.start()
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

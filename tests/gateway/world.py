@@ -7,12 +7,13 @@ implementation of the ports, kept in memory: offsets without holes, memberships 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from server.errors import Forbidden, NotFound, TokenExpired, Unauthorized, Unavailable, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint, LogRow
+from server.gateway.protocol import ClientInfo
 
 
 class Unknown(WarmlineError):
@@ -121,10 +122,11 @@ class World:
         target: int | None = None,
         opens: tuple[str, ...] = (),
         ends: tuple[str, ...] = (),
+        info: ClientInfo | None = None,
     ) -> LogRow:
         """Written, but nobody was told."""
         room = self.room(name)
-        row = LogRow(f"org/{name}", room.top + 1, audience, target, opens, ends, text)
+        row = LogRow(f"org/{name}", room.top + 1, audience, target, opens, ends, text, info=info)
         room.rows.append(row)
         return row
 
@@ -138,7 +140,8 @@ class World:
 
     @staticmethod
     def payload(row: LogRow) -> bytes:
-        return json.dumps([row.offset, row.audience, row.target, row.opens, row.ends, row.content, row.after]).encode()
+        fields = [row.offset, row.audience, row.target, row.opens, row.ends, row.content, row.after]
+        return json.dumps([*fields, None if row.info is None else [row.info.user, row.info.client]]).encode()
 
     async def _call(self, name: str) -> None:
         self.calls[name] = self.calls.get(name, 0) + 1
@@ -169,18 +172,57 @@ class World:
         await self._call("watched")
         return [key for key, room in self.rooms.items() if self._member(room, identity)]
 
-    async def subscribe(self, identity: Any, names: Sequence[str]) -> Sequence[Grant | WarmlineError]:
+    async def subscribe(
+        self, identity: Any, client: str, asked: Sequence[tuple[str, str]]
+    ) -> Sequence[Grant | WarmlineError]:
         await self._call("subscribe")
-        answers = [self._grant(identity, name) for name in names]
+        answers = [self._grant(identity, client, name, token) for name, token in asked]
         await self.pause("subscribe")
         return answers
 
-    def _grant(self, person: str, name: str) -> Grant | WarmlineError:
+    async def resubscribe(self, identity: Any, name: str, token: str) -> tuple[str, int]:
+        await self._call("resubscribe")
+        if token == "expired":
+            raise TokenExpired("The token has expired.")
+        if token == "forged":
+            raise Unauthorized("No token.")
+        if token == "refused":
+            raise Forbidden("Not for you.")
+        named, _, ttl = token.partition(":")
+        return name or named, int(ttl)
+
+    async def history(self, identity: Any, client: str, name: str, subscribed: bool) -> Grant:
+        await self._call("history")
+        return self._granted(identity, client, name)
+
+    async def presence(self, identity: Any, client: str, name: str, subscribed: bool) -> Grant:
+        await self._call("presence")
+        return self._granted(identity, client, name)
+
+    async def publish(self, identity: Any, client: str, name: str, data: bytes, subscribed: bool) -> None:
+        await self._call("publish")
+        if not subscribed:
+            raise Forbidden("Subscribe first.")
+        self.write(name, json.loads(data), info=ClientInfo(identity, client))
+
+    def _granted(self, person: str, client: str, name: str) -> Grant:
+        answer = self._grant(person, client, name)
+        if isinstance(answer, WarmlineError):
+            raise answer
+        return answer
+
+    def _grant(self, person: str, client: str, name: str, token: str = "") -> Grant | WarmlineError:
+        if token == "mismatched":
+            return Unauthorized("The token is for another channel.")
+        if token == "expired":
+            return TokenExpired("The token has expired.")
         room = self.rooms.get(f"org/{name}")
         member = self._member(room, person) if room else None
         if room is None or member is None:
             return Forbidden("Not for you.") if name == "forbidden" else NotFound("No such channel.")
-        return Grant(f"org/{name}", member.id, member.audience, member.floor, room.top)
+        info = ClientInfo(member.id, f"{client}@{name}") if member.audience == "staff" else None
+        grant = Grant(f"org/{name}", member.id, member.audience, member.floor, room.top, info)
+        return replace(grant, joins=name.startswith("noisy"), ttl=int(token or 0))
 
     @staticmethod
     def _member(room: Room, person: str) -> Membership | None:
@@ -237,8 +279,9 @@ class World:
         return f"p:{person}"
 
     def decode(self, key: str, payload: bytes) -> LogRow:
-        offset, audience, target, opens, ends, content, after = json.loads(payload)
-        return LogRow(key, offset, audience, target, tuple(opens), tuple(ends), content, after)
+        offset, audience, target, opens, ends, content, after, whose = json.loads(payload)
+        info = None if whose is None else ClientInfo(*whose)
+        return LogRow(key, offset, audience, target, tuple(opens), tuple(ends), content, after, info=info)
 
     def publication(self, row: LogRow, audience: str) -> bytes:
         if (row.key, row.offset) in self.lost_rows:

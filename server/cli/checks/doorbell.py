@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
+from server.board import RedisBoard
 from server.cli.checks.findings import Finding, error, ok, warning
 from server.config import LOOPBACK
 from server.ids import random_token
@@ -23,6 +24,8 @@ async def check(url: str, production: bool) -> tuple[list[Finding], float | None
     try:
         info: dict[str, Any] = await line.info()
         found = [*_server(info), *await _rings(line)]
+        if info.get("role") != "slave":
+            found += await _remembers(url)
         before = time.time()
         seconds, micros = await line.time()
         skew: float | None = seconds + micros / 1e6 - (before + time.time()) / 2
@@ -75,3 +78,22 @@ async def _rings(line: redis.Redis) -> list[Finding]:
         do = "Let the login publish and subscribe to warmline:* (ACL: &warmline:* +@pubsub +@connection +info +time)."
         return [error(PART, f"publishing is refused ({type(wrong).__name__})", do)]
     return [ok(PART, f"rings: published and received in {taken * 1000:.1f} ms over RESP2")]
+
+
+async def _remembers(url: str) -> list[Finding]:
+    """Who is there is kept there as well, for seconds."""
+    board = RedisBoard(url)
+    try:
+        await board.alive()
+        await board.say({"doctor": b"", "nobody": None})
+        await board.others("doctor")
+        await board.say({"doctor": None})
+    except RedisError as wrong:
+        do = (
+            "Let the login keep a few keys (ACL: ~warmline:* +set +del +exists +hset +hdel +hgetall +expire). "
+            "Otherwise all works but presence."
+        )
+        return [warning(PART, f"who is there cannot be kept ({type(wrong).__name__})", do)]
+    finally:
+        await board.close()
+    return [ok(PART, "keeps who is there")]
