@@ -56,7 +56,8 @@ async def update(tx: Transaction, actor: Actor, params: UpdateRole) -> RoleShape
     """Say what a role may do. It counts with everybody's next request.
 
     Raises:
-        NotFound: no such role. Invalid: no such permission. Forbidden: one that is new to the role and that the actor lacks.
+        NotFound: no such role. Invalid: no such permission. Forbidden: one that is added or taken away and that the actor lacks:
+            who took it away could not give it back.
         Conflict: nobody would be left who manages the team.
     """
     rows = await tx.rows(
@@ -65,7 +66,7 @@ async def update(tx: Transaction, actor: Actor, params: UpdateRole) -> RoleShape
     )
     if not rows:
         raise NotFound("There is no such role.")
-    require_grantable(actor, set(params.permissions) - set(rows[0]["permissions"]))
+    require_grantable(actor, set(params.permissions) ^ set(rows[0]["permissions"]))
     permissions = sorted(set(params.permissions))
     await tx.rows(
         "update roles set permissions = $3 where (organization_id, name) = ($1, $2)",
@@ -120,7 +121,7 @@ def require_grantable(actor: Actor, permissions: set[str], held: Collection[str]
     if unknown := permissions - set(DENIALS):
         raise Invalid(f"permissions: there is none called {min(unknown)!r:.60}.")
     if beyond := permissions - actor.permissions - {*held, "session.requires_review"}:
-        raise Forbidden(f'You can only give what you hold, and "{min(beyond)}" you do not.')
+        raise Forbidden(f'You can only give and take what you hold, and "{min(beyond)}" you do not.')
 
 
 async def require_somebody_manages(

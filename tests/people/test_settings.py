@@ -151,3 +151,16 @@ async def test_null_takes_away_or_is_refused_and_is_never_passed_over(clinic: Cl
     ):
         with pytest.raises(Invalid, match=list(change)[-1]):
             await clinic.call(clinic.clinician, name, **change)
+
+
+async def test_nobody_takes_from_a_role_what_they_could_not_give_back(clinic: Clinic) -> None:
+    manager = await clinic.team_member("MANAGER")
+    listed = await clinic.call(manager, "role.list")
+    [admin] = [role["permissions"] for role in listed["roles"] if role["name"] == "ADMIN"]
+    for left in ([], ["team.manage"], [one for one in admin if one != "audit.read"]):
+        with pytest.raises(Forbidden, match="what you hold"):
+            await clinic.call(manager, "role.update", name="ADMIN", permissions=left)
+    shown = await clinic.call(
+        manager, "role.update", name="ADMIN", permissions=[one for one in admin if one != "messaging.manage"]
+    )
+    assert "audit.read" in shown["permissions"]
