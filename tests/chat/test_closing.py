@@ -176,6 +176,10 @@ async def test_where_one_cannot_write_it_says_why_and_how_to_reach_the_team(clin
             "channel_archived", "Call the desk", "Crisis line",
         )  # fmt: skip
         assert "closed" in shown["why"]
+    group = await clinic.channel("group", clinic.clinician, patient)
+    for person, services in ((patient, "Crisis line"), (clinic.clinician, "")):
+        shown = await clinic.call(person, "channel.contact", channel_id=group)
+        assert (shown["closed"], shown["crisis_services"]) == (None, services), "a group is about nobody; mine are mine"
     await clinic.archive(patient)
     assert (await told(patient))["closed"] == "person_archived"
     with pytest.raises(NotFound):
