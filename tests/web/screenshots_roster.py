@@ -3,6 +3,7 @@
 from tests.web.clinic import Clinic
 from tests.web.screenshots import PORTAL, Shots
 from tests.web.screenshots import shots as shots
+from tests.web.test_encounters import encounter_of, note
 from tests.web.test_roster import add, guest_of, join
 
 LONG = "Maximiliane-Alexandra von Hohenstein-Wittelsbacher zu Donaueschingen"
@@ -103,3 +104,45 @@ async def test_groups(shots: Shots, clinic: Clinic) -> None:
     await shots.take(page, "guests")
     await page.get_by_role("button", name="Change").first.click()
     await shots.take(page, "guests-menu")
+
+
+async def test_encounters(shots: Shots, clinic: Clinic) -> None:
+    group = await roster(clinic)
+    for hour in (8, 9):
+        await encounter_of(clinic, group, encounter_date=f"2026-11-12T{hour:02}:00:00Z")
+    row = {"encounter_date": "2026-11-13T10:00:00Z", "type": "consultation"}
+    ask, doctor = clinic.words.call, clinic.words.clinician
+    await ask(doctor, "encounter.create_for_patient", patient_id=clinic.people["demo-2"], **row)
+    topic = "Weekly session: coping strategies, and what helped during the holidays"
+    encounter = await encounter_of(clinic, group, encounter_date="2027-01-12T10:00:00Z", chief_complaint=topic)
+    about = {"participant_type": "patient", "patient_id": clinic.people["demo-2"]}
+    text = "Everybody had tried the breathing exercise at least once.\n\nThe sleep diary was hard for two of them."
+    await ask(doctor, "encounter_note.create", encounter_id=encounter, note_type="session_note", content=text)
+    alone = "Spoke about the new job; less tense than last week."
+    await ask(doctor, "encounter_note.create", encounter_id=encounter, note_type="observation", content=alone, **about)
+    await ask(doctor, "form_submission.create", encounter_id=encounter, form_id="phq-9", **about)
+    page = await shots.open(f"{PORTAL}#/encounters")
+    await page.locator("[data-encounter-id]").first.wait_for()
+    await shots.take(page, "encounters")
+    page = await shots.open(f"{PORTAL}#/groups/{group}")
+    await page.locator("[data-encounter-id]").first.wait_for()
+    await page.locator("#new-encounter").scroll_into_view_if_needed()
+    await shots.take(page, "group-encounters")
+    await page.locator("#new-encounter").click()
+    await shots.take(page, "encounter-new")
+    page = await shots.open(f"{PORTAL}#/encounters/{encounter}")
+    await page.locator("#notes li").first.wait_for()
+    await shots.take(page, "encounter")
+    await page.locator("#notes-title").evaluate("(title) => title.scrollIntoView()")
+    await shots.take(page, "encounter-notes")
+    await page.locator("#forms").evaluate("(forms) => forms.scrollIntoView({ block: 'end' })")
+    await shots.take(page, "encounter-forms")
+    await ask(doctor, "encounter.finalize", encounter_id=encounter)
+    await note(page, "Too late for a session note.")
+    await page.locator(".note-form .asking:not(:empty)").wait_for()
+    await page.locator(".note-form").evaluate("(form) => form.scrollIntoView({ block: 'end' })")
+    await shots.take(page, "encounter-refused")
+    await page.get_by_label("New note").fill("")
+    await page.reload()
+    await page.locator("#encounter-title .tag").wait_for()
+    await shots.take(page, "encounter-final")

@@ -15,6 +15,7 @@ PLACES = [
     "/portal?as=demo-clinician#/patients",
     "/portal?as=demo-clinician#/groups",
     "/portal?as=demo-clinician#/guests",
+    "/portal?as=demo-clinician#/encounters",
 ]
 
 # Text below 4.5:1 (3:1 when large) against the nearest painted background, as WCAG 2.2 AA has it.

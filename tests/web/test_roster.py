@@ -2,6 +2,7 @@
 
 from playwright.async_api import Locator, Page, expect
 
+from server.roster import following
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage
 
@@ -48,7 +49,7 @@ def asked(page: Page, label: str) -> Locator:
 
 
 async def says(page: Page, words: str) -> None:
-    await expect(page.locator(".asking:visible")).to_have_text(words)
+    await expect(page.locator(".asking:visible", has_text=words).first).to_have_text(words)
 
 
 async def test_a_group_is_created_found_and_opened(open_page: OpenPage, clinic: Clinic) -> None:
@@ -255,3 +256,29 @@ async def test_a_group_that_is_not_there(open_page: OpenPage) -> None:
     page = await open_page(f"{GROUPS}/grp_00000000000000000000")
     await says(page, "There is no such group.")
     await expect(page.locator("#members-of-group")).to_be_hidden()
+
+
+async def test_a_group_is_given_a_channel_and_lets_it_go(open_page: OpenPage, clinic: Clinic) -> None:
+    doctor = clinic.words.clinician
+    group = await group_of(clinic, "demo-patient", name="Monday", facilitator_id=doctor)
+    page = await open_page(f"{GROUPS}/{group}")
+    await page.get_by_role("button", name="Give it a channel").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Give it a channel").click()
+    await says(page, "The channel is being made.")
+    await expect(page.locator("#group .facts")).to_contain_text("Group channelBeing made")
+    async with clinic.words.database.transaction() as tx:  # the worker's part
+        await following.carry_out(tx, {"organization_id": clinic.words.organization_id, "group_id": group})
+    await expect(page.get_by_role("link", name="Open the channel")).to_be_visible()
+    await expect(page.locator("#members-of-group li")).to_contain_text("in the group’s channel")
+    await page.get_by_role("button", name="Let the channel go").click()
+    await page.get_by_role("button", name="Let it go").click()
+    await expect(page.locator("#group .facts")).to_contain_text("does not follow the roster")
+    await page.get_by_role("link", name="Open the channel").click()
+    await expect(page.locator("#title")).to_have_text("Monday")
+
+
+async def test_a_group_without_a_facilitator_is_refused_a_channel(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page(f"{GROUPS}/{await group_of(clinic)}")
+    await page.get_by_role("button", name="Give it a channel").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Give it a channel").click()
+    await says(page, "Give the group a facilitator first: they are in its channel from the start.")

@@ -8,6 +8,7 @@ from tests.support.middle import Middle
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage
 from tests.web.test_axe import look as look
+from tests.web.test_encounters import encounter_of, full_group, note
 from tests.web.test_roster import change, group_of, guest_of, says
 
 PORTAL = "/portal?as=demo-clinician"
@@ -73,6 +74,36 @@ async def test_guests_in_every_state(look: Any, clinic: Clinic) -> None:
     await looking.everywhere()
 
 
+async def test_encounters_in_every_state(look: Any, clinic: Clinic) -> None:
+    group = await full_group(clinic)
+    encounter = await encounter_of(clinic, group, chief_complaint="c" * 150)
+    about = {
+        "note_type": "a_type_of_another_program",
+        "content": "d" * 150,
+        "patient_id": clinic.people["demo-patient"],
+    }
+    await clinic.words.call(clinic.words.clinician, "encounter_note.create", encounter_id=encounter, **about)
+    answer = {"participant_type": "patient", "patient_id": clinic.people["demo-patient"], "form_id": "f" * 90}
+    await clinic.words.call(clinic.words.clinician, "form_submission.create", encounter_id=encounter, **answer)
+    looking = await look(f"{PORTAL}#/encounters")
+    page = looking.page
+    await page.locator("[data-encounter-id]").wait_for()
+    await looking.everywhere()
+    await page.locator("[data-encounter-id] a").click()
+    await page.locator("#forms li").wait_for()
+    await looking.everywhere()
+    for button in ("Edit", "Practitioners", "Record an answer", "Finalise"):
+        await page.locator("#encounter").get_by_role("button", name=button).click()
+        await page.get_by_role("dialog").wait_for()
+        await looking.everywhere()
+        await page.keyboard.press("Escape")
+    await clinic.words.call(clinic.words.clinician, "encounter.finalize", encounter_id=encounter)
+    await note(page, "Too late")
+    await page.locator(".note-form .asking:not(:empty)").wait_for()
+    await looking.everywhere()
+    await page.get_by_label("New note").fill("")
+
+
 async def tab_to(page: Page, name: str) -> None:
     """By Tab alone to what has this name."""
     for _ in range(60):
@@ -120,3 +151,39 @@ async def test_a_group_is_made_and_filled_by_keyboard_alone(open_page: OpenPage,
     await tab_to(page, "Add again")
     await press("Enter")
     await says(page, "Demo Patient is in the group again.")
+
+
+async def test_an_encounter_is_documented_by_keyboard_alone(open_page: OpenPage, clinic: Clinic) -> None:
+    page = await open_page(f"{PORTAL}#/groups/{await full_group(clinic)}")
+    press, write = page.keyboard.press, page.keyboard.type
+    await page.locator("#new-encounter").wait_for()
+    await tab_to(page, "New encounter")
+    await press("Enter")
+    await expect(page.get_by_role("dialog").get_by_label("When")).to_be_focused()
+    await tab_to(page, "chief_complaint")
+    await write("Coping")
+    await tab_to(page, "Create encounter")
+    await press("Enter")
+    await expect(page.locator("#encounter-title")).to_be_focused()
+    await tab_to(page, "content")
+    await write("Discussed sleep.")
+    await tab_to(page, "about")
+    await press("ArrowDown")
+    await tab_to(page, "Save note")
+    await press("Enter")
+    await expect(page.locator("#notes .name")).to_have_text("Session note about Demo Patient")
+    await expect(page.locator("#notes-title")).to_be_focused()
+    await tab_to(page, "Record an answer")
+    await press("Enter")
+    await expect(page.get_by_role("dialog").get_by_label("Who has answered")).to_be_focused()
+    await press("ArrowDown")
+    await tab_to(page, "form_id")
+    await write("phq-9")
+    await press("Enter")
+    await says(page, "Recorded.")
+    await page.locator("#encounter-title").focus()
+    await tab_to(page, "Finalise")
+    await press("Enter")
+    await tab_to(page, "Finalise")
+    await press("Enter")
+    await says(page, "The encounter is finalised.")

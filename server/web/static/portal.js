@@ -10,6 +10,7 @@ import { byId, say } from "./dom.js";
 import { NewChannel } from "./new_channel.js";
 import { startPage } from "./page.js";
 import { administration } from "./places/administration.js";
+import { encounters } from "./places/encounters.js";
 import { groups } from "./places/groups.js";
 import { guests } from "./places/guests.js";
 import { patients } from "./places/patients.js";
@@ -19,7 +20,7 @@ import { replaceRoute, route, toChannel } from "./route.js";
 import { Shortcuts } from "./shortcuts.js";
 import { badge } from "./words.js";
 
-const PLACES = [patients, groups, guests, team, administration];
+const PLACES = [patients, groups, guests, encounters, team, administration];
 
 const list = new ChannelList(byId("channels"), "staff");
 let details;

@@ -5,6 +5,8 @@ import { confirmed } from "../parts/dialog.js";
 import { teamMembers } from "../people.js";
 import { toPlace } from "../route.js";
 import { Asking, rpc } from "./asking.js";
+import { GroupChannel } from "./group_channel.js";
+import { GroupEncounters } from "./group_encounters.js";
 import { askForGroup } from "./group_form.js";
 import { Members } from "./members.js";
 import { capacityWords, TYPES } from "./words.js";
@@ -14,6 +16,8 @@ export class GroupPage {
   #asking;
   #group = null;
   #members;
+  #encounters;
+  #channel;
   #title = h("h2", { id: "group-title", tabindex: -1, dir: "auto" });
   #buttons = h("div", { class: "buttons-beside" });
   #facts = h("dl", { class: "facts" });
@@ -24,9 +28,11 @@ export class GroupPage {
     this.#page = page;
     this.#asking = new Asking(page.wire);
     this.#members = new Members({ page, asking: this.#asking, changed: () => this.#fetch() });
+    this.#encounters = new GroupEncounters(page);
+    this.#channel = new GroupChannel({ page, asking: this.#asking, changed: (words) => this.#done(words), again: () => this.#fetch() });
     const back = h("a", { class: "back-link", href: toPlace("groups") }, h("span", { "aria-hidden": "true" }, "‹ "), "All groups");
     const head = h("header", { class: "head" }, this.#title, this.#buttons);
-    this.#rest.append(this.#facts, this.#members.element);
+    this.#rest.append(this.#facts, this.#members.element, this.#encounters.element);
     this.element.append(h("p", {}, back), head, this.#asking.element, this.#rest);
   }
 
@@ -36,6 +42,7 @@ export class GroupPage {
 
   draw() {
     this.#asking.again();
+    this.#encounters.draw();
   }
 
   open(id) {
@@ -60,6 +67,7 @@ export class GroupPage {
       this.#rest.hidden = false;
       this.#draw();
       this.#members.show(group, members);
+      this.#encounters.show(group);
     });
   }
 
@@ -68,9 +76,11 @@ export class GroupPage {
     const archived = status === "archived";
     this.#title.replaceChildren(h("bdi", {}, name), archived ? h("span", { class: "tag" }, "Archived") : "");
     this.#facts.replaceChildren(...this.#factsOf(this.#group));
+    const channel = this.#channel.act(this.#group);
     const button = (words, run) => h("button", { type: "button", class: "small", onclick: run }, words);
     this.#buttons.replaceChildren(
       ...(this.#may("group.update") && !archived ? [button("Edit", () => this.#edit())] : []),
+      ...(channel ? [button(channel.words, channel.run)] : []),
       ...(this.#may("group.delete") ? [button(archived ? "Unarchive" : "Archive", () => this.#turn(archived))] : []),
     );
   }
@@ -81,6 +91,7 @@ export class GroupPage {
       fact("Kind", TYPES[type]),
       fact("Facilitator", leads ?? "Nobody"),
       fact("Places", capacityWords(group)),
+      ...(group.channel === "none" ? [] : [fact("Group channel", this.#channel.facts(group))]),
       ...(description ? [fact("Description", description, "all-across")] : []),
     ];
   }

@@ -6,6 +6,7 @@ import { toPlace } from "../route.js";
 const TABS = [
   { name: "groups", label: "Groups", permission: "group.read" },
   { name: "guests", label: "Guests", permission: "group.read" },
+  { name: "encounters", label: "Encounters", permission: "group.encounter.read" },
 ];
 
 /** @param here the name of the place one is in */
