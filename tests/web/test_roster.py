@@ -282,3 +282,23 @@ async def test_a_group_without_a_facilitator_is_refused_a_channel(open_page: Ope
     await page.get_by_role("button", name="Give it a channel").click()
     await page.get_by_role("dialog").get_by_role("button", name="Give it a channel").click()
     await says(page, "Give the group a facilitator first: they are in its channel from the start.")
+
+
+async def test_the_groups_of_a_patient(open_page: OpenPage, clinic: Clinic) -> None:
+    guest = await guest_of(clinic, "Demo Spouse")
+    left = await group_of(clinic, name="Grief", type="therapy")
+    row = await join(clinic, left, guest_id=guest)
+    await group_of(clinic, "demo-patient", name="Monday")
+    ask, doctor = clinic.words.call, clinic.words.clinician
+    await ask(doctor, "group_member.remove", group_id=left, group_member_id=row)
+    await ask(doctor, "guest.link", guest_id=guest, patient_id=clinic.people["demo-patient"])
+    page = await open_page(f"/portal?as=demo-clinician#/patients/{clinic.people['demo-patient']}")
+    rows = page.locator("#patients-groups li")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("MondaySupport · Since")
+    await expect(rows.last).to_contain_text("GriefLeftTherapy · From")
+    await expect(rows.last).to_contain_text("as a guest")
+    await rows.first.get_by_role("link").click()
+    await expect(page.locator("#members-of-group").get_by_role("link", name="Demo Patient")).to_be_visible()
+    await page.locator("#members-of-group").get_by_role("link", name="Demo Patient").click()
+    await expect(page.locator("#patient-title")).to_be_focused()

@@ -5,6 +5,7 @@ import { choicesOf, NewChannel } from "../new_channel.js";
 import { ask } from "../parts/form.js";
 import { nameOfPerson, patientName, teamMembers } from "../people.js";
 import { toChannel, toPlace } from "../route.js";
+import { PatientsGroups } from "../roster/of_patient.js";
 import { roleName } from "../words.js";
 import { attention, button, buttons, facts, panel, View } from "./view.js";
 
@@ -18,21 +19,24 @@ export class PatientProfile extends View {
   #patient = null;
   #groups = [];
   #clinician = "";
+  #roster;
   #channels = ""; // which of the patient's channels are mine, when last drawn
 
   constructor(page) {
     super("patient", page);
+    this.#roster = new PatientsGroups(page);
     const arrow = h("span", { "aria-hidden": "true" }, "‹ ");
     this.element.prepend(h("p", { class: "up" }, h("a", { href: toPlace("patients") }, arrow, "All patients")));
   }
 
   async open(id) {
     if (id !== this.#id) this.#clear(id);
-    await this.#fetch();
+    await Promise.all([this.#fetch(), this.#roster.open(id)]);
   }
 
   /** My channels have changed: a worker may have activated one. */
   draw() {
+    this.#roster.draw();
     if (this.#patient && this.#mineNow() !== this.#channels) this.#fetch(this.words.textContent);
   }
 
@@ -66,7 +70,7 @@ export class PatientProfile extends View {
   #draw() {
     this.#channels = this.#mineNow();
     this.title.textContent = patientName(this.#patient);
-    this.fill(this.#about(), this.#ofChannels(), this.#shown(), this.may("patient.archive") && this.#closing());
+    this.fill(this.#about(), this.#ofChannels(), this.#shown(), this.#roster.element, this.may("patient.archive") && this.#closing());
   }
 
   #about() {

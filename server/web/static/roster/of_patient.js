@@ -10,9 +10,9 @@ import { TYPES } from "./words.js";
 export class PatientsGroups {
   #page;
   #asking;
-  #list = h("ul", { class: "plain", "aria-labelledby": "patients-groups-title" });
+  #list = h("ul", { class: "plain lines", "aria-labelledby": "patients-groups-title" });
   #nothing = h("p", { class: "quiet", hidden: true }, "They are in no group, and never were.");
-  element = h("section", { id: "patients-groups", class: "roster", "aria-labelledby": "patients-groups-title" });
+  element = h("section", { id: "patients-groups", class: "panel roster", "aria-labelledby": "patients-groups-title" });
 
   constructor(page) {
     this.#page = page;
