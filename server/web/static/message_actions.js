@@ -159,5 +159,5 @@ async function changed({ item, find }) {
 /** The button of a row. It is passed by Tab once for the whole list; arrows lead from one to the next. */
 export function moreButton(item, time) {
   const dots = h("span", { "aria-hidden": "true" }, "⋯");
-  return h("button", { type: "button", class: "message-more", tabindex: -1, "data-of": item.id }, dots, unseen(`Edit or delete the message of ${time}`));
+  return h("button", { type: "button", class: "message-more", tabindex: -1, "data-of": item.id }, dots, unseen(`Options for the message of ${time}`));
 }

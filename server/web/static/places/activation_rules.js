@@ -80,17 +80,18 @@ export class ActivationRules extends View {
   async #backfill(kind) {
     const dry = await this.attempt(() => this.rpc("activation_rule.backfill", { kind, dry_run: true }));
     if (!dry) return;
-    const { patients } = dry;
+    const { patients, total } = dry;
+    const unnamed = total - patients.length;
     const title = `${NAMES[kind]}: apply to existing patients`;
-    const close = (done) => h("button", { type: "button", onclick: () => done(false) }, patients.length ? "Cancel" : "Close");
-    const yes = (done) => h("button", { type: "button", class: "primary", onclick: () => done(true) }, `Activate for ${plural(patients.length, "patient")}`);
-    const list = h("ul", { class: "dry-run", tabindex: 0, "aria-label": "Patients" }, ...patients.map(({ name }) => h("li", { dir: "auto" }, name)));
-    const words = patients.length
-      ? `${plural(patients.length, "active patient")} without such a channel. Each gets one, with whom the rule names.`
+    const close = (done) => h("button", { type: "button", onclick: () => done(false) }, total ? "Cancel" : "Close");
+    const yes = (done) => h("button", { type: "button", class: "primary", onclick: () => done(true) }, `Activate for ${plural(total, "patient")}`);
+    const list = h("ul", { class: "dry-run", tabindex: 0, "aria-label": "Patients" }, ...patients.map(({ name }) => h("li", { dir: "auto" }, name)), unnamed && patients.length ? h("li", {}, `and ${unnamed} more`) : null);
+    const words = total
+      ? `${plural(total, "active patient")} without such a channel. Each gets one, with whom the rule names.`
       : "Every active patient has this channel already. There is nothing to do.";
-    const content = (done) => [patients.length ? list : null, h("p", { class: "buttons" }, close(done), patients.length ? yes(done) : null)].filter(Boolean);
+    const content = (done) => [patients.length ? list : null, h("p", { class: "buttons" }, close(done), total ? yes(done) : null)].filter(Boolean);
     if (!(await showDialog({ title, words, content }))) return;
     const run = () => this.rpc("activation_rule.backfill", { kind, dry_run: false });
-    await this.attempt(run, `Begun for ${plural(patients.length, "patient")}. It goes on by itself.`);
+    await this.attempt(run, `Begun for ${plural(total, "patient")}. It goes on by itself.`);
   }
 }
