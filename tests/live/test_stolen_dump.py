@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from server.crypto import MasterKey, unseal
 from server.dev.embedded import Postgres, environment
 from tests.live.conftest import clinic_in
+from tests.support.cast import Clinic
 
 CANARY = "Canary-in-a-body-58213"
 CONTROL = "Control-not-encrypted-77120"
@@ -67,12 +68,26 @@ async def test_a_stolen_database_tells_nothing_of_what_was_written(
             expected_revision=1,
             reason=CANARY,
         )
+        await document(clinic)
         history = await clinic.call(clinic.clinician, "message.history", channel_id=channel)
         assert sum(CANARY in item.get("text", "") for item in history["items"]) == 21, "who may read it reads it"
     pile = await stolen(own_postgres, own_database_url)
     assert {"dump", "wal", "tables"} <= {name.split(" ")[0] for name in found(pile, of_text(CONTROL))}
     assert found(pile, of_text(CANARY)) == []
     assert found(pile, await keys(own_database_url)) == []
+
+
+async def document(clinic: Clinic) -> None:
+    """Whatever is written down about a group."""
+    who = clinic.clinician
+    group = (await clinic.call(who, "group.create", name="Group", type="therapy"))["id"]
+    guest = (await clinic.call(who, "guest.create", display_name="Guest", notes=f"Of a guest: {CANARY}"))["id"]
+    member = {"group_id": group, "member_type": "guest", "guest_id": guest}
+    await clinic.call(who, "group_member.add", **member, notes=f"Of a member: {CANARY}")
+    session = {"group_id": group, "type": "group-therapy", "encounter_date": "2025-01-01T00:00:00Z"}
+    made = await clinic.call(who, "encounter.create_for_group", **session, chief_complaint=f"Topic: {CANARY}")
+    note = {"encounter_id": made["id"], "note_type": "session_note"}
+    await clinic.call(who, "encounter_note.create", **note, content=f"Note: {CANARY}")
 
 
 async def stolen(postgres: Postgres, url: str) -> dict[str, bytes]:
