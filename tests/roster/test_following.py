@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 
 from server import jobs
@@ -233,3 +234,19 @@ async def test_asked_twice_and_done_by_many_workers_at_once_it_happens_once(clin
     )
     assert [row["id"] for row in made] == [channel]
     assert await clinic.offsets(channel) == [*range(1, await clinic.top(channel) + 1)]
+
+
+async def test_it_waits_for_who_changes_the_roster_just_now(clinic: Clinic, owner: asyncpg.Connection) -> None:
+    first, second = await patients(clinic, 2)
+    group_id = await followed(clinic, first)
+    await add(clinic, group_id, second)
+    async with owner.transaction():
+        await owner.execute("select from groups where id = $1 for no key update", group_id)
+        await owner.execute(
+            "update group_members set status = 'left', left_at = clock_timestamp() where patient_id = $1", second
+        )
+        working = asyncio.create_task(do_jobs(clinic.database))
+        done, _ = await asyncio.wait([working], timeout=1)
+        assert not done
+    await working
+    assert second not in await there(clinic, group_id)

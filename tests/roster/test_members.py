@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from server.errors import Conflict, Invalid, NotFound, WarmlineError
@@ -250,3 +251,25 @@ async def test_an_archived_patient_gets_into_no_group_whoever_is_faster(clinic: 
         assert not [one for one in ended if isinstance(one, BaseException) and not isinstance(one, WarmlineError)]
         if isinstance(ended[0], Conflict):
             assert await roster(clinic, group_id) == []
+
+
+async def test_who_is_being_archived_or_retired_just_now_is_waited_for(
+    clinic: Clinic, owner: asyncpg.Connection
+) -> None:
+    group_id, patient, spouse = await group(clinic), await clinic.patient(), await guest(clinic)
+    for who, change, said in (
+        (patient, "update people set status = 'archived' where id = $1", "archived"),
+        (spouse, "update guests set is_active = false where id = $1", "not active any more"),
+    ):
+        async with owner.transaction():
+            await owner.execute(change, who)
+            adding = [
+                asyncio.create_task(add(clinic, group_id, who)),
+                asyncio.create_task(add_batch(clinic, group_id, [who])),
+            ]
+            done, _ = await asyncio.wait(adding, timeout=0.3)
+            assert not done
+        with pytest.raises(Conflict, match=said):
+            await adding[0]
+        assert (await adding[1])["created"] == 0
+    assert await roster(clinic, group_id) == []
