@@ -104,6 +104,20 @@ async def test_encounters_in_every_state(look: Any, clinic: Clinic) -> None:
     await page.get_by_label("New note").fill("")
 
 
+async def test_a_patients_groups_and_every_place_in_the_main_line(look: Any, clinic: Clinic) -> None:
+    await clinic.colleague("demo-admin", "Demo Admin", "ADMIN")
+    await group_of(clinic, "demo-patient", name="A" * 80)
+    looking = await look(f"/portal?as=demo-admin#/patients/{clinic.people['demo-patient']}")
+    page = looking.page
+    await page.locator("#patients-groups li").wait_for()
+    await looking.everywhere()
+    await expect(page.locator("#places a")).to_have_text(["Messages", "Patients", "Groups", "Team", "Administration"])
+    for width in (840, 1000):
+        await page.set_viewport_size({"width": width, "height": 640})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        assert await page.locator(".brand").evaluate("(brand) => brand.offsetHeight") < 40, "the title breaks"
+
+
 async def tab_to(page: Page, name: str) -> None:
     """By Tab alone to what has this name."""
     for _ in range(60):
