@@ -39,6 +39,9 @@ format: ## rewrite the code in the one style
 bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
 	$(TEST) python -m benchmarks $(BENCH)
 
+faults: ## break everything on purpose under load and write down what came of it: docs/reliability.md. FAULTS="--seconds 5" is shorter
+	$(TEST) python -m tests.faults $(FAULTS)
+
 screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots*.py)
 	$(TEST) python -m pytest -q $(wildcard tests/web/screenshots*.py)
 

@@ -147,7 +147,7 @@ def die_after_commit() -> None:
     answer = batcher._answer
 
     def dying(send: Any, row: Any) -> None:
-        if send.text.startswith("die after commit"):
+        if row["outcome"] == "ok" and send.text.startswith("die after commit"):
             os.kill(os.getpid(), signal.SIGKILL)
         answer(send, row)
 
@@ -156,10 +156,10 @@ def die_after_commit() -> None:
 
 def die_before_publish() -> None:
     """A send of "die before publish …" is written and answered, and its process is gone before anybody is told."""
-    announce = Batcher._announce
+    announce, doomed = Batcher._announce, set[str]()
 
     def dying(self: Batcher, written: list[Any]) -> None:
-        if any(event.words and event.words.key_id and _dies(event.words.message_id) for event in written):
+        if any(event.words.message_id in doomed for event in written):
             asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGKILL)
             return
         announce(self, written)
@@ -167,19 +167,18 @@ def die_before_publish() -> None:
     answer = batcher._answer
 
     def marked(send: Any, row: Any) -> None:
-        if send.text.startswith("die before publish"):
-            _doomed.add(send.message_id)
+        if row["outcome"] == "ok" and send.text.startswith("die before publish"):
+            doomed.add(send.message_id)
         answer(send, row)
 
     batcher._answer = marked
     Batcher._announce = dying  # type: ignore[method-assign]
 
 
-_doomed: set[str] = set()
-
-
-def _dies(message_id: str) -> bool:
-    return message_id in _doomed
+def dying_gateway() -> None:
+    """One that does both."""
+    die_after_commit()
+    die_before_publish()
 
 
 PLANTED = {
@@ -189,8 +188,7 @@ PLANTED = {
     "no tops query": no_tops,
     "dedupe by memory only": memory_only,
     "no second look at memberships": no_second_look,
-    "die after commit": die_after_commit,
-    "die before publish": die_before_publish,
+    "dying": dying_gateway,
 }
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"

@@ -118,7 +118,6 @@ async def ward(
     *,
     shared: Shared | None = None,
     program: Sequence[str] = PRODUCT,
-    first: Sequence[str] | None = None,
     doorbell: Filter | None = None,
     worker: bool = False,
     **settings: str,
@@ -128,7 +127,7 @@ async def ward(
     Args:
         gateways: how many.
         shared: servers that others use as well, so that nothing may be done to them.
-        program: what each runs; `first`: what the first one runs, if that is something else.
+        program: what each runs.
         doorbell: makes a filter for each connection to Redis (tests/support/doorbell.py).
         worker: whether a worker runs beside them.
         settings: of the gateways, beside those that give them room.
@@ -161,8 +160,7 @@ async def ward(
             made.resident(home.clinician, home)
         ends.callback(end, made)
         for number in range(gateways):
-            runs = first if first is not None and number == 0 else program
-            made.nodes.append(await node(made, ends, f"gateway {number}", runs, doorbell, ROOMY | settings))
+            made.nodes.append(await node(made, ends, f"gateway {number}", program, doorbell, ROOMY | settings))
         front.targets[:] = [one.gateway.port for one in made.nodes]
         await asyncio.gather(*(one.gateway.healthy(60) for one in made.nodes))
         if worker:

@@ -32,6 +32,7 @@ async def test_nothing_was_missed():
         assert "publications" not in result
 
 
+@pytest.mark.catalogue("R22")
 @pytest.mark.parametrize(("offset", "epoch"), [(8, "e1"), (3, "e0"), (3, "_"), (2**63, "e1")])
 async def test_positions_that_mean_nothing_here(offset: int, epoch: str):
     world = ward(7)

@@ -234,7 +234,7 @@ class Game:
         assert self.gateway.counters.subscriptions == self.gateway.counters.connections == 0
 
 
-@pytest.mark.catalogue("S10")
+@pytest.mark.catalogue("S10", "R20")
 @pytest.mark.parametrize("block", range(10))
 async def test_interleavings(block: int):
     totals: Counter[str] = Counter()

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from centrifuge import (
     Client,
     ClientEventHandler,
@@ -168,6 +169,7 @@ async def test_subscribes_again_after_a_new_epoch():
         await until(lambda: eyes.offsets == [2])
 
 
+@pytest.mark.catalogue("R26")
 async def test_stays_through_a_flood_with_short_pings():
     world = World()
     world.join("ward", "demo-clinician")

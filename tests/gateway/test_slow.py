@@ -54,6 +54,7 @@ async def flood(world: World, site: Site, until: int) -> int:
     return count
 
 
+@pytest.mark.catalogue("R23")
 async def test_a_stalled_reader_is_aborted_and_nobody_else_notices():
     world = crowd("demo-clinician", "demo-patient")
     async with serving(world, SMALL) as site:
@@ -80,6 +81,7 @@ async def test_a_stalled_reader_is_aborted_and_nobody_else_notices():
         await bad.end()
 
 
+@pytest.mark.catalogue("R23")
 async def test_a_reader_who_wakes_up_in_time_is_told_3008():
     world = crowd("demo-patient")
     async with serving(world, replace(SMALL, slow_grace=5)) as site:

@@ -32,6 +32,7 @@ async def test_pings_come_regularly_and_pongs_keep_it_alive():
         assert (await wire.ask(rpc={"method": "echo"}))["rpc"]
 
 
+@pytest.mark.catalogue("R25")
 async def test_without_pongs_it_ends_with_3012():
     settings = replace(QUICK, ping_interval=0.2, pong_timeout=0.15)
     async with serving(World(), settings) as site, site.client("demo-clinician") as wire:
@@ -40,6 +41,7 @@ async def test_without_pongs_it_ends_with_3012():
         assert site.counters.connections == 0
 
 
+@pytest.mark.catalogue("R26")
 async def test_pings_come_on_time_while_a_channel_floods():
     world = World()
     world.join("ward", "demo-clinician")

@@ -86,6 +86,7 @@ async def test_channels_that_are_not_mine_cannot_be_told_apart(
     assert set(told) == {(102, told[0][1], False)}
 
 
+@pytest.mark.catalogue("R22")
 async def test_a_forged_position_gives_nothing_away(pair: Pair, clinic: Clinic, connect: Connect) -> None:
     patient = await clinic.patient()
     channel = await clinic.care_team(patient)

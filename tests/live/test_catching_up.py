@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 
+import pytest
+
 from tests.live.conftest import Connect, Pair
 from tests.support.cast import Clinic
 
@@ -10,6 +12,7 @@ FRAME = 256 * 1024
 """Bytes: no frame of ours is larger, so that every SDK takes it (protocol.md §1)."""
 
 
+@pytest.mark.catalogue("R20")
 async def test_a_listener_cut_again_and_again_misses_and_doubles_nothing(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
@@ -41,6 +44,7 @@ async def test_a_listener_cut_again_and_again_misses_and_doubles_nothing(
     assert stream.recovered > 40, "it was really behind"
 
 
+@pytest.mark.catalogue("R21")
 async def test_far_behind_is_caught_up_in_portions_and_too_far_behind_is_said(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:

@@ -22,6 +22,7 @@ async def send_somehow(wires: Sequence[Wire], channel: str, text: str) -> tuple[
     raise AssertionError("no gateway is left")
 
 
+@pytest.mark.catalogue("R01")
 async def test_a_gateway_killed_between_and_during_sends_loses_and_doubles_nothing(
     pair: Pair, clinic: Clinic, start: Start, connect: Connect
 ) -> None:
@@ -59,6 +60,7 @@ async def test_a_gateway_killed_between_and_during_sends_loses_and_doubles_nothi
     assert cut_off.items == stream.items, "who listened there goes on elsewhere, with nothing missing"
 
 
+@pytest.mark.catalogue("R19")
 @pytest.mark.parametrize("passing", [0, 9])
 async def test_an_answer_lost_after_the_commit_is_given_again(
     passing: int, pair: Pair, clinic: Clinic, connect: Connect

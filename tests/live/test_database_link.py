@@ -7,6 +7,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 from tests.live.conftest import Connect, Pair, Start
 from tests.support.cast import Clinic
@@ -77,6 +78,7 @@ async def test_a_commit_whose_answer_is_lost_is_delivered_though_nobody_tries_ag
             await listener.until(lambda wire: wire.streams[channel].texts == ["Hello"], REPAIRED_WITHIN)
 
 
+@pytest.mark.catalogue("R11")
 async def test_ended_database_connections_cost_retries_and_nothing_else(
     database_url: str, clinic: Clinic, start: Start, connect: Connect, owner: asyncpg.Connection
 ) -> None:

@@ -39,6 +39,7 @@ async def line(site: Site, redis_url: str) -> AsyncIterator[Line]:
         assert await gateway.stop() == 0
 
 
+@pytest.mark.catalogue("R06")
 async def test_a_lost_publication_on_a_quiet_channel_comes_within_five_seconds(
     pair: Pair, line: Line, clinic: Clinic, connect: Connect
 ) -> None:
@@ -58,6 +59,7 @@ async def test_a_lost_publication_on_a_quiet_channel_comes_within_five_seconds(
     assert meddler.done == ["lose"], "it was really lost, and nothing else was"
 
 
+@pytest.mark.catalogue("R03")
 async def test_what_was_committed_by_somebody_who_died_before_telling_is_told_within_five_seconds(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:
@@ -82,6 +84,7 @@ async def test_what_was_committed_by_somebody_who_died_before_telling_is_told_wi
     assert time.monotonic() - written < 2 * REPAIRED_WITHIN
 
 
+@pytest.mark.catalogue("R09")
 async def test_doubled_swapped_and_lost_publications_arrive_once_and_in_order(
     pair: Pair, line: Line, clinic: Clinic, connect: Connect
 ) -> None:
@@ -99,6 +102,7 @@ async def test_doubled_swapped_and_lost_publications_arrive_once_and_in_order(
     assert meddler.done == [what for what in plan if what != "pass"]
 
 
+@pytest.mark.catalogue("R05")
 async def test_a_subscriber_connection_that_is_killed_is_made_anew_and_nothing_is_missing(
     pair: Pair, line: Line, clinic: Clinic, connect: Connect
 ) -> None:
@@ -130,6 +134,7 @@ async def traffic(wires: list[Wire], channel: str, over: asyncio.Event) -> list[
     return sorted((answer for answers in written for answer in answers), key=lambda answer: answer["offset"])
 
 
+@pytest.mark.catalogue("R04")
 async def test_without_redis_sends_are_answered_and_delivery_goes_on(
     frail_pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:

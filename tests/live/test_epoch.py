@@ -3,6 +3,7 @@
 import time
 
 import asyncpg
+import pytest
 
 from tests.live.conftest import Connect, Start, clinic_in
 from tests.support.cluster import Databases
@@ -12,6 +13,7 @@ TOLD_WITHIN = 1.0 + 4.0
 """Seconds: the interval of the check, and what a busy machine takes to come to it."""
 
 
+@pytest.mark.catalogue("R13")
 async def test_a_new_generation_of_the_log_makes_everybody_begin_anew(
     databases: Databases, start: Start, connect: Connect
 ) -> None:

@@ -4,12 +4,15 @@ import asyncio
 import itertools
 import signal
 
+import pytest
+
 from tests.live.conftest import Connect, Pair, Start
 from tests.support.cast import Clinic
 from tests.support.stream import Json
 from tests.support.wire import Lost, Refused
 
 
+@pytest.mark.catalogue("R28")
 async def test_a_gateway_that_stops_in_order_answers_what_it_has_begun_and_sends_people_elsewhere(
     pair: Pair, clinic: Clinic, start: Start, connect: Connect
 ) -> None:
@@ -50,6 +53,7 @@ async def test_a_gateway_that_stops_in_order_answers_what_it_has_begun_and_sends
     assert theirs.items == stream.items
 
 
+@pytest.mark.catalogue("R29")
 async def test_a_gateway_that_stood_still_catches_up_and_hangs_up_on_nobody(
     pair: Pair, clinic: Clinic, start: Start, connect: Connect
 ) -> None:

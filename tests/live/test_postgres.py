@@ -33,6 +33,7 @@ async def write(wire: Wire, channel: str, name: str, over: asyncio.Event, refusa
     return answers
 
 
+@pytest.mark.catalogue("R10")
 async def test_a_crash_of_postgres_loses_nothing_that_was_answered_and_no_connection(
     own_postgres: Postgres, own_database_url: str, site: Site, start: Start, connect: Connect
 ) -> None:
@@ -75,6 +76,7 @@ async def test_a_crash_of_postgres_loses_nothing_that_was_answered_and_no_connec
     assert history["offset"] == last["offset"]
 
 
+@pytest.mark.catalogue("R16")
 async def test_channels_that_are_held_stall_no_other(
     pair: Pair, clinic: Clinic, connect: Connect, owner: asyncpg.Connection
 ) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.live.conftest import Connect, Pair
 from tests.support.cast import Clinic
@@ -15,6 +16,7 @@ from tests.support.wire import Refused, Wire
 WRITERS, EACH = 50, 8
 
 
+@pytest.mark.catalogue("R18")
 async def test_one_client_id_twenty_times_at_once_is_one_message(
     pair: Pair, site: Site, clinic: Clinic, connect: Connect
 ) -> None:
@@ -75,6 +77,7 @@ async def write(wire: Wire, channel: str, name: str, doomed: bool, acked: dict[i
     return outcomes
 
 
+@pytest.mark.catalogue("R17")
 async def test_fifty_writers_with_failures_among_them_leave_no_hole(
     pair: Pair, clinic: Clinic, connect: Connect
 ) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.live.conftest import Connect, Pair, Start
 from tests.support.cast import Clinic
 from tests.support.proxy import Proxy, proxy
@@ -36,6 +38,7 @@ def through(line: Proxy, url: str) -> str:
     return url.replace(f":{urlsplit(url).port}/", f":{line.port}/")
 
 
+@pytest.mark.catalogue("R05")
 async def test_silent_lines_to_postgres_and_to_redis_are_given_up_and_made_anew(
     database_url: str, redis_url: str, pair: Pair, clinic: Clinic, start: Start, connect: Connect
 ) -> None:
