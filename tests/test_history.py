@@ -192,6 +192,12 @@ FINE: list[Change] = [
     all_of(planned(loses=("standby",), sends=3),
            plus(Event(4.9, "fault.start", fault="standby"), Event(5.9, "fault.stop", fault="standby")),
            without(kind="final", key="m4")),
+    # The same, and what was lost was sent again later and came to stand where it had stood.
+    all_of(planned(loses=("standby",)),
+           but({"at": 0.95}, kind="send.invoke", key="m3"), but({"at": 0.96, "message": "lost"}, kind="send.ok", key="m3"),
+           but({"kind": "fault.start", "fault": "standby", "at": 0.9}, kind="healed"),
+           plus(Event(0.99, "fault.stop", fault="standby"), Event(6.0, "healed"),
+                *sent(4.1, "m3", 5))),
     # An unknown outcome that was not done after all, and a void at an offset where others see something.
     all_of(without(kind="deliver", client="cem"), plus(Event(5.0, "send.invoke", channel=CHANNEL, key="m7"),
            Event(5.1, "send.info", channel=CHANNEL, key="m7"), given(2.6, "cem", 2, "~void"))),

@@ -93,7 +93,7 @@ def k6_real_time(history: History) -> Iterator[Finding]:
         rows = history.written.get(send.key, [])
         if len(rows) == 1:
             begun[send.channel].append((send.invoked, rows[0].offset, send.key))
-            oks = [ok.at for ok in send.oks if ok.offset == rows[0].offset]
+            oks = [ok.at for ok in send.oks if (ok.offset, ok.message) == (rows[0].offset, rows[0].message)]
             if oks:
                 by_channel[send.channel].append((min(oks), rows[0].offset, send.key))
     for channel, later in begun.items():
