@@ -11,7 +11,10 @@ from pathlib import Path
 import asyncpg
 import redis.asyncio as redis
 
+from tests.faults.standby import caught_up
 from tests.faults.ward import Node, Ward
+
+PROMOTED = "standby promoted without the tail"
 
 Fault = Callable[["Nemesis"], Awaitable[None]]
 
@@ -181,6 +184,22 @@ class Nemesis:
                     await owner.execute("update channels set top_offset = $2 where id = $1", *there)
                 if told:
                     await owner.execute("update log_generation set generation = generation + 1")
+
+    async def promote_without_the_tail(self, seconds: float = 1.0) -> None:
+        """The standby hears nothing for so long; then the primary dies, and the standby is the database."""
+        ward = self.ward
+        assert ward.standby is not None
+        assert ward.replication is not None
+        await caught_up(ward.postgres, ward.standby)
+        async with self.broken(PROMOTED):
+            ward.replication.part()
+            answered = len(ward.recorder.events)
+            await asyncio.sleep(seconds)
+            await ward.postgres.kill()
+            if not any(event.kind == "send.ok" for event in ward.recorder.events[answered:]):
+                self.missed(PROMOTED, "nothing was answered that it lacks")
+            await ward.standby.promote()
+            ward.moved_to(ward.standby)
 
     async def hold_channel(self, channel: str, seconds: float = 4.0) -> None:
         """Somebody holds the row that a channel's offsets come from."""

@@ -27,6 +27,7 @@ async def play(
         shared=None if scenario.own else shared,
         doorbell=luckless.connection if scenario.misfortune else None,
         worker=scenario.worker,
+        standby=scenario.standby,
         **scenario.settings,
     ) as made:
         async with run(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.nemesis import Nemesis
+from tests.faults.nemesis import PROMOTED, Nemesis
 from tests.faults.planted import in_database
 from tests.faults.run import Run
 from tests.support.doorbell import Subscriber
@@ -56,6 +56,7 @@ class Scenario:
     own: bool = False
     gateways: int = 2
     worker: bool = False
+    standby: bool = False
     churn: bool = True
     misfortune: bool = False
     settings: dict[str, str] = field(default_factory=dict)
@@ -135,6 +136,13 @@ async def set_back(going: Run, seconds: float) -> None:
     await asyncio.sleep(max(2.0, seconds / 2))
 
 
+async def promoted(going: Run, seconds: float) -> None:
+    """The primary dies, and the standby that takes over lacks the tail."""
+    await asyncio.sleep(seconds / 2)
+    await going.nemesis.promote_without_the_tail()
+    await asyncio.sleep(max(3.0, seconds / 2))
+
+
 STORM = (
     Nemesis.kill_gateway, Nemesis.stand_still, Nemesis.redis_restart, Nemesis.redis_pause, Nemesis.pubsub_kill,
     Nemesis.part_from_redis, Nemesis.postgres_crash, Nemesis.terminate_backends, Nemesis.cut_database_lines, Nemesis.cut_lines,
@@ -169,6 +177,8 @@ SCENARIOS = [
     Scenario(("R11",), "all database connections ended, again and again; two for operations",
              again(Nemesis.terminate_backends, Nemesis.cut_database_lines),
              {"database connections ended": 1, "database lines cut": 1}, own=True, settings={"WARMLINE_POOL_SIZE": "2"}),
+    Scenario(("R12",), "a standby that lacks the tail is promoted", promoted, {PROMOTED: 1}, own=True, standby=True, churn=False,
+             plan={"loses": [PROMOTED], "resets": 1, "ok_within": 30.0}),
     Scenario(("R13",), "the database loses its tail, and its log has a new epoch", set_back, {"database set back": 1},
              churn=False, plan={"loses": ["database set back"], "resets": 1}),
     Scenario(("R16",), "somebody holds a channel's row", held, {"a channel's row held": 1}),

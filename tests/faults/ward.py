@@ -21,6 +21,7 @@ from server.chat.batcher import Batcher
 from server.db import Database
 from server.dev.embedded import Postgres, Redis, free_port
 from tests.faults.recorder import Recorder
+from tests.faults.standby import Standby, following
 from tests.support.cast import MASTER, Clinic, FixedEpoch, found
 from tests.support.cluster import Databases, running
 from tests.support.proxy import Filter, Proxy, proxy
@@ -64,6 +65,9 @@ class Ward:
     recorder: Recorder = field(default_factory=Recorder)
     nodes: list[Node] = field(default_factory=list)
     worker: subprocess.Popen[bytes] | None = None
+    standby: Standby | None = None
+    replication: Proxy | None = None
+    """The line by which the standby follows."""
     homes: dict[str, Clinic] = field(default_factory=dict)
 
     def token(self, person: str) -> str:
@@ -100,6 +104,13 @@ class Ward:
         finally:
             await connection.close()
 
+    def moved_to(self, other: Postgres) -> None:
+        """From here on, this server is the database: the lines lead there."""
+        self.owner_url = self.owner_url.replace(f":{self.postgres.port}/", f":{other.port}/")
+        self.postgres = other
+        for one in self.nodes:
+            one.to_postgres.targets[:] = [other.port]
+
     def start_worker(self, folder: Path) -> None:
         """One worker, beside the gateways."""
         with (folder / "worker.log").open("ab") as log:
@@ -120,6 +131,7 @@ async def ward(
     program: Sequence[str] = PRODUCT,
     doorbell: Filter | None = None,
     worker: bool = False,
+    standby: bool = False,
     **settings: str,
 ) -> AsyncIterator[Ward]:
     """Everything started; at the end everything ended.
@@ -130,12 +142,20 @@ async def ward(
         program: what each runs.
         doorbell: makes a filter for each connection to Redis (tests/support/doorbell.py).
         worker: whether a worker runs beside them.
+        standby: whether another Postgres follows the first.
         settings: of the gateways, beside those that give them room.
     """
     async with contextlib.AsyncExitStack() as ends:
-        databases, postgres, redis = shared or await own(ends)
+        postgres, redis = shared[1:] if shared else await own(ends)
+        follower, replication = (
+            await ends.enter_async_context(following(postgres, folder / "standby")) if standby else (None, None)
+        )
+        databases = shared[0] if shared else Databases(postgres.url())
+        if not shared:
+            await databases.make_template()
         url = await databases.create()
-        ends.push_async_callback(databases.drop, url)
+        if shared:
+            ends.push_async_callback(databases.drop, url)
         database = Database(url, MASTER, lambda topic, payload: None)
         await database.start()
         ends.push_async_callback(database.stop)
@@ -156,6 +176,7 @@ async def ward(
             await found(database, batcher),
             url,
         )
+        made.standby, made.replication = follower, replication
         for home in (made.clinic, made.elsewhere):
             made.resident(home.clinician, home)
         ends.callback(end, made)
@@ -168,12 +189,9 @@ async def ward(
         yield made
 
 
-async def own(ends: contextlib.AsyncExitStack) -> Shared:
+async def own(ends: contextlib.AsyncExitStack) -> tuple[Postgres, Redis]:
     """A Postgres and a Redis for this ward alone."""
-    postgres, redis = await ends.enter_async_context(running(Postgres)), await ends.enter_async_context(running(Redis))
-    databases = Databases(postgres.url())
-    await databases.make_template()
-    return databases, postgres, redis
+    return await ends.enter_async_context(running(Postgres)), await ends.enter_async_context(running(Redis))
 
 
 async def node(
