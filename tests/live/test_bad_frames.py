@@ -36,7 +36,7 @@ TOLD: dict[str, tuple[dict[str, object], int]] = {
     "a channel's name of more than 255 bytes": ({"subscribe": {"channel": "é" * 128}}, 107),
     "publishing past the operations": ({"publish": {"channel": "x", "data": {}}}, 103),
     "who is there": ({"presence": {"channel": "x"}}, 102),
-    "history past the operations": ({"history": {"channel": "x"}}, 108),
+    "history past the operations": ({"history": {"channel": "x"}}, 102),
     "a ping": ({"ping": {}}, 108),
 }
 
