@@ -59,7 +59,7 @@ class ListGroupMembers(BaseModel):
         None, description="Without: both, so that who came back has two rows"
     )
     after: GroupMemberId | None = Field(None, description="The id of the last one of the page before")
-    limit: int = Field(200, ge=1, le=500)
+    limit: int = Field(200, ge=1, le=200)
 
 
 class GroupMemberShape(BaseModel):

@@ -120,9 +120,10 @@ async def crawl(reader: Person, channels: list[str], pile: Pile) -> None:
                     answer = await reader.http.get(path, params={"size": size})
                     assert answer.status_code == 200
                     pile.add(path, raw(answer), of=member["id"])
-        for command in ("presence", "presence_stats", "history"):
+        for command in ("presence", "presence_stats"):
             with pytest.raises(Refused):
                 await reader.wire.ask(**{command: {"channel": channel}})
+        assert (await reader.wire.ask(history={"channel": channel, "limit": -1}))["publications"]
 
 
 async def ask_all(reader: Person, ids: dict[str, str], pile: Pile) -> None:
@@ -236,7 +237,7 @@ async def test_a_patient_learns_of_others_what_they_chose_to_show_and_nothing_el
     assert len(pile.records) > 300
     assert not any(b'"code":111' in record.content for record in pile.records), "asked too fast to be answered"
     everything = b"".join(record.content for record in pile.records)
-    there = ("Bluebird", "Redstart", "Kingfisher", "Text 3 of 0", "Moderated", "presence", '"changed_by":"team_member"')
+    there = ("Bluebird", "Redstart", "Kingfisher", "Text 3 of 0", "Moderated", '"code":103', '"changed_by":"team_member"')
     for expected in (*there, '"type":"profile"', '"type":"seen"', '"was_recovering":true', "content-type: image/webp"):
         assert expected.encode() in everything, expected
     assert {record.of for record in pile.records if record.of} == {*crawled.hidden, *crawled.open}

@@ -62,6 +62,7 @@ async def test_paper_names_every_author_and_day(open_page: OpenPage, clinic: Cli
     await clinic.say("care", "demo-clinician", "three")
     page = await open_page(CARE)
     await expect(page.locator("#messages .text")).to_have_text(["one", "two", "three"])
+    await expect(page.locator("#messages")).to_contain_text("Demo Patient (Sunny)")  # the names have come too
     words = await visible_on_paper(page)
     assert words.count("Demo Patient (Sunny) · Patient") == 2, (
         "on the screen the second one stands below the first's name"

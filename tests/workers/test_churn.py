@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
-from server.errors import WarmlineError
+from server.errors import NotFound, WarmlineError
 from tests.chat.test_staffed import UNSTAFFED
 from tests.support.cast import Clinic
 from tests.support.working import do_jobs
@@ -34,6 +34,8 @@ class Churn:
             """select channel_id, id, person_id from memberships where left_at is null and person_kind = 'team_member'
                   and channel_id in (select channel_id from memberships where person_kind = 'patient' and left_at is null)"""
         )
+        if not rows:
+            raise NotFound("Just now every patient is archived, and their teams have gone.")
         return tuple(self.chance.choice(rows))
 
     async def archive(self) -> None:

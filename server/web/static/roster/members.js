@@ -45,7 +45,7 @@ export class Members {
 
   /** Asks who is in a group and who was: what `show` takes. */
   ask(groupId) {
-    const all = (status) => allPages(this.#page.wire, "group_member.list", "members", { group_id: groupId, status, limit: 500 });
+    const all = (status) => allPages(this.#page.wire, "group_member.list", "members", { group_id: groupId, status, limit: 200 });
     return Promise.all([all("active"), all("left")]);
   }
 
