@@ -20,8 +20,8 @@ from benchmarks.stack import Stack
 from benchmarks.worker import worker
 from server import events
 from server.chat.batcher import Batcher
+from server.dispatching import Dispatcher
 from server.ids import PersonId
-from server.operations import Dispatcher
 from server.people import team
 from server.people.actors import Identity
 from server.people.team import CreateTeamMember

@@ -9,7 +9,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     3  people                                0–2
     4  chat                                  0–3
     5  roster                                0–4
-    7  operations                            0–5
+    7  operations, above it dispatching                            0–5
     8  api                                   0–7
     8  gateway                               0–1 and its own ports: it knows no domain
     8  readiness, then health, inspection    0–1

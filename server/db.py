@@ -25,6 +25,8 @@ _OVERDUE_SECONDS = TRANSACTION_SECONDS + 1
 """Postgres has ended it by now. Whoever still waits for an answer waits on a line that has gone silent: it is cut."""
 _PATIENCE_SECONDS = 5
 """For a connection, and for a place in the pool."""
+_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, PoolTimeout, OSError, TimeoutError)
+"""How it shows that the database is away; asyncpg says "internal" of a line that ends in the middle of a commit."""
 
 _SESSION = {
     "role": "warmline_app",
@@ -131,7 +133,7 @@ class Database:
         """One statement in a transaction of its own. Raises what `transaction` raises."""
         try:
             return await self.reads.fetch(query, *args)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _AWAY as error:
             raise translated(error) from error
 
     async def connection(self) -> asyncpg.Connection:
@@ -175,7 +177,7 @@ class Database:
                 tx = Transaction(session, self.keys)
                 yield tx
                 await session.commit()
-        except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+        except (DBAPIError, *_AWAY) as error:
             raise translated(error) from error
         finally:
             if deadline is not None:
@@ -200,6 +202,6 @@ def translated(error: BaseException) -> BaseException:
         return TooMany("Somebody else is changing the same thing just now. Try again.")
     if isinstance(error, asyncpg.SyntaxOrAccessError | asyncpg.DataError):
         return error
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | PoolTimeout | OSError | TimeoutError):
+    if isinstance(error, _AWAY):
         return Unavailable("The database is away or overloaded. Try again.")
     return error

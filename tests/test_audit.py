@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import Conflict
 from server.ids import ChannelId
-from server.operations import BY_NAME, LOG, OPERATIONS, OWN, Dispatcher, Operation
+from server.operations import BY_NAME, LOG, OPERATIONS, OWN, Operation
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.front import Front

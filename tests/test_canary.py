@@ -28,8 +28,9 @@ from server import logs, metrics
 from server.api.access import Access
 from server.app.policy import ChatPolicy
 from server.dev.embedded import Postgres, free_port
+from server.dispatching import Dispatcher
 from server.errors import Failed
-from server.operations import BY_NAME, OPERATIONS, Dispatcher, Operation
+from server.operations import BY_NAME, OPERATIONS, Operation
 from server.people.actors import Actor
 from server.people.tokens import KeyedVerifier
 from tests.support.canary import EVIL, PLANTED, Canary

@@ -129,3 +129,9 @@ async def test_postgres_writes_no_parameters_into_its_log_whatever_it_is_set_to(
         assert await tx.rows(question) == [{"log_parameter_max_length_on_error": "0"}]
     assert [await pool.fetchval(question) for pool in (database.reads, database.writes)] == ["0", "0"]
     await database.stop()
+
+
+async def test_a_line_that_ends_in_mid_commit_is_a_database_that_is_away(database: Database) -> None:
+    with pytest.raises(Unavailable):
+        async with database.transaction():
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")

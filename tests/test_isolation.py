@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import NotFound, WarmlineError
-from server.operations import OPERATIONS, Dispatcher, Operation
+from server.operations import OPERATIONS, Operation
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.front import Front, told

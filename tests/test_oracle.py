@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event
 
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import NotFound
-from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.front import Front

@@ -6,8 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from server.dispatching import Dispatcher
 from server.errors import WarmlineError
-from server.operations import OPERATIONS, Dispatcher
+from server.operations import OPERATIONS
 from tests.support.cast import Clinic
 from tests.support.samples import sample
 from tests.support.world import everything

@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from server import refusals
+from server.dispatching import Dispatcher
 from server.errors import NotFound, WarmlineError
 from server.ids import ChannelId
-from server.operations import LOG, OPERATIONS, OWN, SIGNED_IN, STAFF, Dispatcher, Operation
+from server.operations import LOG, OPERATIONS, OWN, SIGNED_IN, STAFF, Operation
 from server.people.permissions import ROLES
 from server.refusals import COUNTED, Refusal, Refusals
 from tests.support.cast import Clinic

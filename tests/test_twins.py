@@ -13,9 +13,10 @@ import pytest
 
 from server.app.log import ChatLog, key
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import WarmlineError
 from server.ids import OrganizationId
-from server.operations import OPERATIONS, Dispatcher, Operation
+from server.operations import OPERATIONS, Operation
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import MASTER, Clinic, found
 from tests.support.issuer import Issuer

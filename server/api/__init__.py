@@ -9,7 +9,7 @@ from server.api import described, dev, http, pages
 from server.api.pictures import Pictures
 from server.config import Settings
 from server.db import Database
-from server.operations import Dispatcher
+from server.dispatching import Dispatcher
 from server.people.tokens import DevIssuer, Verifier
 from server.readiness import Readiness
 

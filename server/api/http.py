@@ -11,9 +11,10 @@ from starlette.routing import BaseRoute, Route
 
 from server.api.access import REQUEST_ID
 from server.api.answers import HEADERS, refusal
+from server.dispatching import Dispatcher
 from server.errors import Failed, Invalid, TooLarge, Unauthorized, WarmlineError
 from server.ids import random_token
-from server.operations import OPERATIONS, Dispatcher, Operation
+from server.operations import OPERATIONS, Operation
 from server.people.actors import UNKNOWN
 from server.people.tokens import Verifier
 

@@ -23,8 +23,9 @@ from server.chat.batcher import Batcher
 from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
+from server.dispatching import Dispatcher, Paces
 from server.gateway.gateway import Gateway
-from server.operations import OPERATIONS, Dispatcher, Paces
+from server.operations import OPERATIONS
 from server.people.claims import Rules
 from server.people.identities import Identities
 from server.people.provider import Provider

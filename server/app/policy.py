@@ -14,11 +14,12 @@ from server.app.log import key
 from server.chat.channels import summaries
 from server.chat.policy import NOT_FOUND
 from server.db import Database
+from server.dispatching import Dispatcher
 from server.errors import Failed, Forbidden, NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.gateway.protocol import ClientInfo
 from server.ids import random_bytes, random_token
-from server.operations import OPERATIONS, Dispatcher
+from server.operations import OPERATIONS
 from server.people import actors, signing_out
 from server.people.actors import Identity
 from server.people.tokens import Verifier

@@ -11,9 +11,9 @@ async def ask(url: str, person_id: str, name: str, params: dict[str, Any]) -> An
     from server.chat.batcher import Batcher
     from server.crypto import MasterKey
     from server.db import Database
+    from server.dispatching import Dispatcher
     from server.errors import NotFound
     from server.ids import OrganizationId, PersonId
-    from server.operations import Dispatcher
     from server.people.actors import Identity
 
     master = MasterKey.read(*within.settings().master_key_files)

@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from server.api import routes
-from server.operations import Dispatcher
+from server.dispatching import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.front import Front, told

@@ -8,10 +8,10 @@ import pytest
 
 from server import jobs
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import Conflict, Invalid, NotFound, Unauthorized
 from server.gateway.ports import Grant
 from server.ids import TeamMemberId
-from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.chat.test_staffed import UNSTAFFED
 from tests.support.cast import Clinic

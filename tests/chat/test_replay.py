@@ -8,10 +8,10 @@ import pytest
 
 from server.app.log import ChatLog, key
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import WarmlineError
 from server.gateway.ports import Grant
 from server.gateway.recovery import View, view
-from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.issuer import Issuer

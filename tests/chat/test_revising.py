@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from server.app.policy import ChatPolicy
+from server.dispatching import Dispatcher
 from server.errors import Conflict, Forbidden, Invalid, NotFound, WarmlineError
 from server.gateway.ports import Grant
 from server.ids import MessageId
-from server.operations import Dispatcher
 from server.people.tokens import KeyedVerifier
 from tests.support.cast import Clinic
 from tests.support.issuer import Issuer

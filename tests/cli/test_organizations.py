@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from server.dispatching import Dispatcher
 from server.ids import OrganizationId, PersonId
-from server.operations import Dispatcher
 from server.people.actors import Identity
 from tests.support.cast import Clinic
 from tests.support.commands import Done, everything, here

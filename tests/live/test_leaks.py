@@ -237,7 +237,15 @@ async def test_a_patient_learns_of_others_what_they_chose_to_show_and_nothing_el
     assert len(pile.records) > 300
     assert not any(b'"code":111' in record.content for record in pile.records), "asked too fast to be answered"
     everything = b"".join(record.content for record in pile.records)
-    there = ("Bluebird", "Redstart", "Kingfisher", "Text 3 of 0", "Moderated", '"code":103', '"changed_by":"team_member"')
+    there = (
+        "Bluebird",
+        "Redstart",
+        "Kingfisher",
+        "Text 3 of 0",
+        "Moderated",
+        '"code":103',
+        '"changed_by":"team_member"',
+    )
     for expected in (*there, '"type":"profile"', '"type":"seen"', '"was_recovering":true', "content-type: image/webp"):
         assert expected.encode() in everything, expected
     assert {record.of for record in pile.records if record.of} == {*crawled.hidden, *crawled.open}

@@ -8,8 +8,8 @@ import pytest
 
 from server.chat.batcher import Batcher
 from server.db import Database
+from server.dispatching import Dispatcher
 from server.errors import Forbidden
-from server.operations import Dispatcher
 from tests.support.cast import MASTER, Clinic
 from tests.support.commands import here
 from tests.support.front import Front

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from server.dispatching import Dispatcher
 from server.errors import Conflict, NotFound, Unauthorized
 from server.ids import OrganizationId, PatientId, PersonId
-from server.operations import Dispatcher
 from server.people import identities
 from server.people.actors import UNKNOWN, Identity
 from server.people.identities import Identities

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from server.dispatching import Dispatcher
 from server.errors import Forbidden, NotFound, Unauthorized
-from server.operations import Dispatcher
 from server.people.actors import UNKNOWN, Identity
 from tests.support.cast import Clinic
 

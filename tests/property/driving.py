@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import httpx
 
+from server.dispatching import Dispatcher
 from server.errors import WarmlineError
-from server.operations import BY_NAME, Dispatcher
+from server.operations import BY_NAME
 from tests.property.choosing import Deed
 from tests.property.founding import Ward
 from tests.property.reading import Names

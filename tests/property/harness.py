@@ -11,7 +11,7 @@ from random import Random
 
 import asyncpg
 
-from server.operations import Dispatcher
+from server.dispatching import Dispatcher
 from tests.property.crew import Crew
 from tests.property.driving import Inside, Line, Outside
 from tests.property.founding import ward

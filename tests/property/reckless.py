@@ -16,7 +16,7 @@ from server import locks
 from server.chat import memberships, participation
 from server.chat.participation import Join, Place, Team
 from server.db import Database
-from server.operations import Dispatcher
+from server.dispatching import Dispatcher
 from server.people import archivings
 from tests.property.choosing import Chooser, Deed
 from tests.property.driving import Driver, Inside, reason

@@ -12,8 +12,8 @@ from server.chat.batcher import Batcher
 from server.chat.memberships import join
 from server.crypto import MasterKey
 from server.db import Database
+from server.dispatching import Dispatcher
 from server.ids import ChannelId, MembershipId, OrganizationId, PatientId, PersonId, TeamMemberId
-from server.operations import Dispatcher
 from server.people import organizations, patients, team
 from server.people.actors import Identity
 from server.people.patients import CreatePatient

@@ -8,7 +8,8 @@ from starlette.applications import Starlette
 
 from server.api import routes
 from server.app import asyncapi
-from server.operations import BY_NAME, OPERATIONS, Dispatcher
+from server.dispatching import Dispatcher
+from server.operations import BY_NAME, OPERATIONS
 from server.people.tokens import KeyedVerifier
 from server.refusals import Refusals
 from tests.support.cast import Clinic
