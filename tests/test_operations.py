@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from server.dispatching import parse
-from server.errors import Forbidden, WarmlineError
-from server.operations import BY_NAME, LOG, OPERATIONS, OWN, SIGNED_IN, STAFF, NoSuchOperation, Operation
+from server.errors import Forbidden, NoSuchOperation, WarmlineError
+from server.operations import BY_NAME, LOG, OPERATIONS, OWN, SIGNED_IN, STAFF, Operation
 from server.people import organizations
 from server.people.permissions import ALL, DENIALS, ROLES
 from server.people.team import Nothing
