@@ -29,7 +29,7 @@ class Administration {
   element;
 
   constructor(page) {
-    const line = h("nav", { class: "subplaces", "aria-label": "Portal Settings" });
+    const line = h("nav", { class: "tabs subplaces", "aria-label": "Portal Settings" });
     this.element = h("div", { class: "with-subplaces" }, line);
     for (const { name, label, Page } of mine(page.me)) {
       const view = new Page(page);
