@@ -70,11 +70,14 @@ async def test_an_operation_asks_the_same_of_the_database(world: World, front: F
     differ, asked = [], 0
     for operation in NAMING:
         for what, another, nothing in attempts(operation, world):
-            said = []
-            for params in (another, nothing):
-                front.forget_refusals()
-                await front.operate(front.token(world.caller), operation.name, params)
-                said.append(statements.take())
+            for _attempt in range(2):  # what comes with the clock may fall between: a difference must be there again
+                said = []
+                for params in (another, nothing):
+                    front.forget_refusals()
+                    await front.operate(front.token(world.caller), operation.name, params)
+                    said.append(statements.take())
+                if said[0] == said[1]:
+                    break
             asked += len(said[0])
             if said[0] != said[1]:
                 differ.append((what, *said))

@@ -34,7 +34,7 @@ async def past(clinic: Clinic, count: int) -> None:
 
 async def loaded(page: Page, count: int) -> None:
     """Wait until the page has so many items; not all of them are drawn."""
-    await expect(page.locator(f"#messages[data-items='{count}']")).to_be_attached()
+    await expect(page.locator(f"#messages[data-items='{count}']")).to_be_attached(timeout=20_000)
 
 
 async def wheel_up(page: Page) -> None:
