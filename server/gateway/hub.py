@@ -155,9 +155,8 @@ class Hub:
                 self.end(subscription, p.EndCode.INSUFFICIENT_STATE)
 
     def _count(self, subscription: Subscription, change: int) -> None:
-        counters, kind = self._counters, (subscription.listener.codec.name, subscription.audience)
-        counters.subscriptions += change
-        counters.by_kind[kind] = counters.by_kind.get(kind, 0) + change
+        kind, kinds = (subscription.listener.codec.name, subscription.audience), self._counters.by_kind
+        kinds[kind] = kinds.get(kind, 0) + change
 
     def _tidy(self, channel: Channel) -> None:
         if not channel.catching:

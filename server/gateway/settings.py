@@ -100,7 +100,6 @@ class Counters:
     """Plain numbers about what happened, for metrics and tests. The first two go up and down, the others only up."""
 
     connections: int = 0
-    subscriptions: int = 0
     by_kind: dict[tuple[str, str], int] = field(default_factory=dict)
     """The subscriptions, by codec and audience."""
     deliveries: int = 0
@@ -132,3 +131,8 @@ class Counters:
     """Connections closed because their sign-in was ended."""
     commands: int = 0
     bad_frames: int = 0
+
+    @property
+    def subscriptions(self) -> int:
+        """All of them, whatever their codec and audience."""
+        return sum(self.by_kind.values())
