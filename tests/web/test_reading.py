@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from playwright.async_api import Page, expect
 
 from tests.support.browser import shown
+from tests.support.middle import Middle
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage, write
 
@@ -43,14 +44,17 @@ async def wheel_up(page: Page) -> None:
     await asyncio.sleep(0.05)
 
 
-async def test_older_history_comes_above_without_a_jump(open_page: OpenPage, clinic: Clinic) -> None:
+async def test_older_history_comes_above_without_a_jump(open_page: OpenPage, clinic: Clinic, middle: Middle) -> None:
     await past(clinic, 180)
     await clinic.read("care")
     page = await open_page(PATIENT)
     await loaded(page, 50)
-    # The answer to the scrolling comes later than the row is looked up.
-    await page.locator("#scroller").evaluate("(scroller) => scroller.scrollTop = scroller.clientHeight * 1.2")
+    # The answer is held back until the row is looked up.
+    middle.faults.late.add("message.history")
+    while await page.locator("#edge").text_content() != "Loading earlier messages…":
+        await wheel_up(page)
     before = await page.evaluate(TOP_ROW)
+    middle.release("message.history")
     await loaded(page, 100)
     after = await page.evaluate(TOP_ROW)
     assert before[0] == after[0]
