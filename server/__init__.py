@@ -8,7 +8,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     2  events audit locks refusals sealing jobs   0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
-    5  roster                                0–4
+    5  notices roster                        0–4, never each other
     7  operations, above it dispatching                            0–5
     8  api                                   0–7
     8  gateway                               0–1 and its own ports: it knows no domain

@@ -153,6 +153,24 @@ class SubmissionId(Id):
     prefix, names = "gfs", "submission"
 
 
+class DeviceId(Id):
+    """A browser that takes pushes."""
+
+    prefix, names = "dev", "device"
+
+
+class NoticeId(Id):
+    """A row of the ledger of notices."""
+
+    prefix, names = "ntc", "notice"
+
+
+class MailId(Id):
+    """An unread email."""
+
+    prefix, names = "ml", "mail"
+
+
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)

@@ -13,9 +13,10 @@ from server.roster import models as _roster
 MODULES = (_people, _chat, _roster)
 
 WITHOUT_A_CLASS = {"log_generation", "schema_state"} | {
-    *("audit_entries", "audit_seals", "audit_heads", "audit_signing_keys", "audit_mark")
+    *("audit_entries", "audit_seals", "audit_heads", "audit_signing_keys", "audit_mark"),
+    *("notice_preferences", "devices", "notice_marks", "mails", "notices", "notice_deliveries", "unattended"),
 }
-"""Read and written by SQL text, in one place each, and not as the application."""
+"""Read and written by SQL text, in one place each."""
 
 COLUMNS = """
 select c.relname as table, a.attname as column, format_type(a.atttypid, a.atttypmod) as type, a.attnotnull as required

@@ -11,12 +11,15 @@ from server.chat.bodies import close
 from server.ids import (
     ArchivingId,
     ChannelId,
+    DeviceId,
     EncounterId,
     GroupId,
     GroupMemberId,
     GuestId,
+    MailId,
     MessageId,
     NoteId,
+    NoticeId,
     PersonId,
     PictureId,
     SubmissionId,
@@ -68,6 +71,7 @@ async def fill(clinic: Clinic) -> None:
     await rule(clinic, colleague, await clinic.channel("group", clinic.clinician))
     await prove(clinic)
     await show(clinic, channel, patient)
+    await notify(clinic, channel, patient, root["message_id"])
     await gather(clinic, await clinic.channel("group", clinic.clinician, patient), patient)
     async with clinic.database.transaction() as tx:
         await identities.link(
@@ -140,6 +144,39 @@ async def show(clinic: Clinic, channel: ChannelId, patient: str) -> None:
     await clinic.sql(
         "insert into channel_profiles values ($1, $2, $3, null, 'own', $4)", organization_id, channel, patient, picture
     )
+
+
+async def notify(clinic: Clinic, channel: ChannelId, patient: str, message: str) -> None:
+    """All that is kept of notices: settings, a device, a mail, a push and an email in the ledger, and how far it is planned."""
+    who, membership = clinic.organization_id, await clinic.membership(channel, patient)
+    device, mail, push = DeviceId.new(), MailId.new(), NoticeId.new()
+    notice = """insert into notices (organization_id, id, medium, cause, channel_id, membership_id, person_id, message_id,
+                  log_offset, status, why, due_at, mail_id)
+                values ($1, $2, $3, 'new', $4, $5, $6, $7, 1, 'due', 'new', now(), $8)"""
+    for statement, *values in (
+        (
+            """insert into notice_preferences (organization_id, person_id, push_by, push_at, unread_email_by, unread_email_at,
+                 quiet_by, quiet_at) values ($1, $2, $3, now(), $3, now(), $3, now())""", patient, clinic.clinician,
+        ),
+        (
+            """insert into devices (organization_id, id, person_id, endpoint, p256dh, auth)
+               values ($1, $2, $3, $4, $5, $6)""",
+            device, patient, f"https://push.example/{device}", bytes(65), bytes(16),
+        ),
+        ("insert into mails (organization_id, id, person_id, unsubscribe_code) values ($1, $2, $3, $2)", mail, patient),
+        (notice, push, "push", channel, membership, patient, message, None),
+        (notice, NoticeId.new(), "email", channel, membership, patient, message, mail),
+        (
+            "insert into notice_deliveries (organization_id, notice_id, device_id, status) values ($1, $2, $3, 'sent')",
+            push, device,
+        ),
+        ("insert into notice_marks values ($1, $2, 1)", channel),
+        (
+            "insert into unattended (organization_id, channel_id, log_offset, since, due_at) values ($1, $2, 1, now(), now())",
+            channel,
+        ),
+    ):  # fmt: skip
+        await clinic.sql(statement, who, *values)
 
 
 async def prove(clinic: Clinic) -> None:

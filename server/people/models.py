@@ -163,6 +163,9 @@ class OrganizationSettings(SQLModel, table=True):
     organization_id: OrganizationId = Field(sa_type=Text, primary_key=True, foreign_key="organizations.id")
     contact_text: str = Field(sa_type=Text, default="")
     safety_net_id: TeamMemberId | None = Field(sa_type=Text, default=None)
+    unread_email_minutes: int = 5
+    unattended_hours: int = 24
+    named_in_email: bool = False
 
 
 class Archiving(SQLModel, table=True):
