@@ -15,10 +15,8 @@ from typing import Any
 
 from benchmarks import machine, stack
 from benchmarks.clinic import Clinic, founded
-from benchmarks.handover import FixedEpoch
 from benchmarks.stack import Stack
 from benchmarks.worker import worker
-from server import events
 from server.chat.batcher import Batcher
 from server.dispatching import Dispatcher
 from server.ids import PersonId
@@ -64,7 +62,7 @@ async def measure(parts: Stack, count: int, rate: float) -> None:
             wanted = CreateTeamMember(name="Administrator", email="admin@bench.invalid", role="ADMIN")
             admin = PersonId(await team.insert(tx, clinic.organization_id, wanted))
         batcher = Batcher(clinic.database, lambda _topic, _payload: None)
-        await batcher.start(FixedEpoch(await events.epoch(clinic.database.reads)))
+        await batcher.start()
         dispatcher = Dispatcher(clinic.database, batcher)
         cast = Clinicians(clinic, dispatcher, admin)
         nominees = await clinic.staff(NOMINEES)

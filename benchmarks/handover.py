@@ -16,7 +16,6 @@ from benchmarks import machine, stack
 from benchmarks.clinic import AT_ONCE, Clinic, founded
 from benchmarks.stack import Stack
 from benchmarks.worker import worker
-from server import events
 from server.chat import archiving
 from server.chat.archiving import ArchiveTeamMember
 from server.chat.batcher import Batcher
@@ -35,13 +34,6 @@ class Sending:
 
     seconds: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-
-
-class FixedEpoch:
-    """The epoch of a log that nobody restores meanwhile."""
-
-    def __init__(self, epoch: str) -> None:
-        self.epoch = epoch
 
 
 async def channels(clinic: Clinic, count: int, leaver: PersonId, patients: list[PersonId]) -> list[ChannelId]:
@@ -110,7 +102,7 @@ async def measure(parts: Stack, count: int, rate: int) -> None:
         while (await clinic.database.fetch("select count(*) as left from jobs.pgqueuer"))[0]["left"]:
             await asyncio.sleep(0.1)  # what came of creating the patients
         batcher = Batcher(clinic.database, lambda _topic, _payload: None)
-        await batcher.start(FixedEpoch(await events.epoch(clinic.database.reads)))
+        await batcher.start()
         stop = asyncio.Event()
         pairs = list(zip(patients, made, strict=True))
         traffic = asyncio.create_task(sending(clinic, batcher, pairs, rate, stop))

@@ -66,7 +66,7 @@ _JOINS = """
   left join messages root on (root.organization_id, root.channel_id, root.id) = (m.organization_id, m.channel_id, m.reply_to)
   left join message_revisions r
     on (r.organization_id, r.channel_id, r.message_id, r.revision) = (m.organization_id, m.channel_id, m.id, m.revision)"""
-_SINCE = f"""select w.place, {_SELECT}
+_SINCE = f"""select w.place, (select log_epoch()) as epoch, {_SELECT}
   from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) with ordinality as w (org, channel, after, most, place)
   cross join lateral (select * from events x where (x.organization_id, x.channel_id) = (w.org, w.channel)
                        and x.log_offset > w.after order by x.log_offset limit w.most) e {_JOINS}
@@ -117,12 +117,13 @@ def from_row(row: Any, epoch: str) -> Event:
     )  # fmt: skip
 
 
-async def since(pool: asyncpg.Pool, epoch: str, wanted: Sequence[tuple[str, str, int, int]]) -> list[list[Event]]:
-    """For each (organisation, channel, after, limit), its events with a greater offset, ascending; one statement for all."""
+async def since(pool: asyncpg.Pool, wanted: Sequence[tuple[str, str, int, int]]) -> list[list[Event]]:
+    """For each (organisation, channel, after, limit), its events with a greater offset, ascending; one statement for all,
+    that reads their epoch as well."""
     rows = await pool.fetch(_SINCE, *(list(column) for column in zip(*wanted, strict=True)))
     found: list[list[Event]] = [[] for _ in wanted]
     for row in rows:
-        found[row["place"] - 1].append(from_row(row, epoch))
+        found[row["place"] - 1].append(from_row(row, row["epoch"]))
     return found
 
 

@@ -13,11 +13,10 @@ import asyncpg
 import pytest
 import uvloop
 
-from server import events
 from server.chat.batcher import Batcher
 from server.db import Database
 from server.dev.embedded import Postgres, Redis
-from tests.support.cast import MASTER, Clinic, FixedEpoch, found
+from tests.support.cast import MASTER, Clinic, found
 from tests.support.cluster import Databases, running
 from tests.support.front import Front
 from tests.support.issuer import Issuer
@@ -141,7 +140,7 @@ async def database(database_url: str, published: list[tuple[str, bytes]]) -> Asy
 async def batcher(database: Database, published: list[tuple[str, bytes]]) -> AsyncIterator[Batcher]:
     """The hot path over this test's database."""
     made = Batcher(database, lambda topic, payload: published.append((topic, payload)))
-    await made.start(FixedEpoch(await events.epoch(database.reads)))
+    await made.start()
     yield made
     await made.stop()
 
@@ -150,7 +149,7 @@ async def batcher(database: Database, published: list[tuple[str, bytes]]) -> Asy
 async def other_batcher(database: Database) -> AsyncIterator[Batcher]:
     """The hot path of a second process over the same database."""
     made = Batcher(database, lambda topic, payload: None)
-    await made.start(FixedEpoch(await events.epoch(database.reads)))
+    await made.start()
     yield made
     await made.stop()
 

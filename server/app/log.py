@@ -9,7 +9,7 @@ from server import events
 from server.chat import bodies, shapes
 from server.db import Database
 from server.events import Event
-from server.gateway.ports import LogRow
+from server.gateway.ports import LogRow, Renewed
 
 
 def key(organization_id: str, channel_id: str) -> str:
@@ -34,9 +34,12 @@ class ChatLog:
     async def since(self, wanted: Sequence[tuple[str, int, int]]) -> Sequence[Sequence[LogRow]]:
         """See Log."""
         asked = [(*ids(key), after, limit) for key, after, limit in wanted]
-        found = await events.since(self._database.reads, self.epoch, asked)
+        found = await events.since(self._database.reads, asked)
         for (organization_id, *_), some in zip(asked, found, strict=True):
             await bodies.load_keys(self._database.keys, organization_id, [event.words for event in some if event.words])
+        # After the last wait: from here to whoever asked, the known epoch stays what it is.
+        if any(event.epoch != self.epoch for some in found for event in some[:1]):
+            raise Renewed
         return [[_row(event) for event in some] for some in found]
 
     async def lately(self) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str]]]:

@@ -38,7 +38,7 @@ with granted as materialized (
    where p.kind = 'patient' or p.status = 'active'
 )"""
 _ALL = """
-select * from granted"""
+select *, (select log_epoch()) as epoch from granted"""
 _GRANTS = f"""{_GRANTED}, recorded as (
   insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
   select organization_id, $2, 'channel.open', patient_id, id, $4 from granted){_ALL}"""
@@ -139,7 +139,9 @@ class ChatPolicy:
         channel = key(row["organization_id"], row["id"])
         info = ClientInfo(row["member_id"], self._alias(client, channel)) if staff else None
         audience = "staff" if staff else "patient"
-        return Grant(channel, row["member_id"], audience, row["visible_from"], row["top_offset"], info)
+        return Grant(
+            channel, row["member_id"], audience, row["visible_from"], row["top_offset"], info, epoch=row["epoch"]
+        )
 
     def _alias(self, client: str, channel: str) -> str:
         named = f"{channel}/{client}".encode()

@@ -12,7 +12,8 @@ from server.db import Transaction
 from server.events import Event
 from server.ids import ChannelId, MessageId, OrganizationId
 
-CALL = "select * from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+CALL = """select *, (select log_epoch()) as epoch
+  from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"""
 
 
 async def append(
@@ -48,8 +49,7 @@ async def append(
     [row] = await tx.rows(CALL, *columns)
     if row["outcome"] != "ok":
         raise LookupError(f"append: {row['outcome']}")
-    current = await events.epoch(tx)
-    event = await events.one(tx, current, organization_id, channel_id, row["log_offset"])
+    event = await events.one(tx, row["epoch"], organization_id, channel_id, row["log_offset"])
     tx.announce(events.topic(organization_id, channel_id), events.encode(event))
     return event
 
@@ -75,9 +75,8 @@ async def append_many(
     rows = sorted(await tx.rows(CALL, *columns), key=lambda row: row["item"])
     if wrong := {row["outcome"] for row in rows} - {"ok"}:
         raise LookupError(f"append_many: {sorted(wrong)}")
-    current = await events.epoch(tx)
     made = [
-        Event(current, organization_id, channel, row["log_offset"], kind, row["created_at"], facts=facts)
+        Event(row["epoch"], organization_id, channel, row["log_offset"], kind, row["created_at"], facts=facts)
         for row, (channel, kind, facts) in zip(rows, items, strict=True)
     ]
     for event in made:

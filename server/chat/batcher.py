@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import asyncpg
 
@@ -61,15 +61,6 @@ class _Lane:
     queued: bool = False
 
 
-class HasEpoch(Protocol):
-    """Whatever keeps the epoch up to date."""
-
-    @property
-    def epoch(self) -> str:
-        """The identity of this incarnation of the log."""
-        ...
-
-
 class Batcher:
     """Writes all sends of this process. Started and stopped with it."""
 
@@ -81,13 +72,11 @@ class Batcher:
         self._ready: deque[tuple[str, str]] = deque()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._epoch: HasEpoch
         self._stopping = False
         self.batches = self.sends = self.busy = 0
 
-    async def start(self, epoch: "HasEpoch") -> None:
-        """Begin. `epoch` knows the log's present epoch, read again every second."""
-        self._epoch = epoch
+    async def start(self) -> None:
+        """Begin."""
         self._tasks = [asyncio.create_task(self._run()) for _ in range(FLUSHERS)]
 
     async def stop(self) -> None:
@@ -216,7 +205,7 @@ class Batcher:
             lane.pause = 0.0
             if row["outcome"] == "ok":
                 self.sends += 1
-                written.append(_event(self._epoch.epoch, send, row))
+                written.append(_event(send, row))
                 _answer(send, row)
             elif row["outcome"] == "seen":
                 await self._repeat(send, row)
@@ -277,11 +266,11 @@ def _fail(send: _Send, error: WarmlineError) -> None:
         send.done.set_exception(type(error)(error.message))
 
 
-def _event(epoch: str, send: _Send, row: asyncpg.Record) -> Event:
+def _event(send: _Send, row: asyncpg.Record) -> Event:
     words = Words(
         send.message_id, row["log_offset"], row["created_at"], row["author_id"], send.reply_to, row["root_offset"], 1, False,
         send.who.person_id, send.who.person_id, send.key_id, send.ciphertext,
     )  # fmt: skip
     return Event(
-        epoch, send.who.organization_id, send.channel_id, row["log_offset"], "message", row["created_at"], words=words
-    )
+        row["epoch"], send.who.organization_id, send.channel_id, row["log_offset"], "message", row["created_at"], words=words
+    )  # fmt: skip

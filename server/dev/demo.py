@@ -32,10 +32,6 @@ _TO_A_COLLEAGUE = "Will you look after messages this afternoon?"
 _WELCOME = "Welcome. This is the channel of your care team: write here whenever you like, and we will answer."
 
 
-class _Fixed:
-    epoch = ""
-
-
 async def make(url: str, given: Settings) -> None:
     """Make the demo clinic, unless the database has an organisation already."""
     database = Database(url, MasterKey.of(given), lambda _topic, _payload: None)
@@ -109,7 +105,7 @@ async def _furnish(
         async with database.transaction() as tx:
             said.append(((await open_channel(tx, actor, channel)).channel_id, words))
     batcher = Batcher(database, lambda _topic, _payload: None)
-    await batcher.start(_Fixed())
+    await batcher.start()
     for channel_id, words in said:
         await batcher.send(Identity(organization_id, PersonId(clinician)), channel_id, "welcome", words, None)
     await batcher.stop()

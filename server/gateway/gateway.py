@@ -76,6 +76,7 @@ class Gateway:
         self._tops = Tops(
             policy, source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters
         )
+        self._reads.renewed = self._tops.wake
         self._parts = Parts(
             policy,
             self._hub,

@@ -30,3 +30,10 @@ class Parts:
     doors: Doors
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     """Operations under way, of connections that may be gone."""
+
+    def knows(self, epoch: str) -> bool:
+        """Whether a grant is of the log that is known here; if not, that is looked at."""
+        if epoch in ("", self.hub.epoch):
+            return True
+        self.reads.renewed()
+        return False

@@ -13,8 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from server.errors import WarmlineError
+from server.errors import Unavailable, WarmlineError
 from server.gateway.protocol import ClientInfo
+
+
+class Renewed(Unavailable):
+    """The log has another epoch than the one that is known: it was restored, or another server took over. What stands in it
+    follows on no position of the old one; the tops check finds out, and has everybody begin anew."""
+
+    def __init__(self) -> None:
+        super().__init__("The log was renewed just now. Try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class Grant:
     `membership` is the id whose end (LogRow.ends) ends the subscription. `floor` is the first offset that may be seen
     (1 = all); `top` the newest offset that is committed. `info` is how the connection shows in the channel, in presence,
     joins and leaves; None: it does not show, and may not ask who else does. `joins`: joins and leaves are pushed to it
-    unasked. `ttl` is in seconds until a new subscription token is wanted (0: never).
+    unasked. `ttl` is in seconds until a new subscription token is wanted (0: never). `epoch` is the log's, in the same
+    snapshot (empty: the Policy does not say, and it is the one known).
     """
 
     key: str
@@ -56,6 +65,7 @@ class Grant:
     info: ClientInfo | None = None
     joins: bool = False
     ttl: int = 0
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +179,8 @@ class Log(Protocol):
         ...
 
     async def since(self, wanted: Sequence[tuple[str, int, int]]) -> Sequence[Sequence[LogRow]]:
-        """For each (key, after, limit): the rows with offset > after, ascending, at most `limit`; one statement for all."""
+        """For each (key, after, limit): the rows with offset > after, ascending, at most `limit`; one statement for all.
+        Raises Renewed where they are not of `epoch`: a gateway learns of a new one a moment late, and must not mix them."""
         ...
 
     async def lately(self) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str]]]:

@@ -9,7 +9,7 @@ from server.gateway import recovery
 from server.gateway.connection import Connection
 from server.gateway.effects import Effect, Say, as_subscribe_error
 from server.gateway.parts import Parts
-from server.gateway.ports import Grant
+from server.gateway.ports import Grant, Renewed
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ async def _looked_up(
 
 
 async def _history(question: p.History, grant: Grant, parts: Parts) -> p.Answer:
+    if not parts.knows(grant.epoch):
+        raise Renewed
     epoch, settings = parts.hub.epoch, parts.settings
     window = recovery.window(question, grant, epoch, settings.reply_publications)
     if window is None:

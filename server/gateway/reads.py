@@ -1,12 +1,12 @@
 """Reads of the log, gathered: whatever is asked for while a read is under way goes into the next one, in one statement."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
 from server.errors import Unavailable
-from server.gateway.ports import Log, LogRow
+from server.gateway.ports import Log, LogRow, Renewed
 from server.gateway.settings import Counters
 
 Wanted = tuple[str, int, int]
@@ -22,9 +22,11 @@ class _Ask:
 
 
 class Reads:
-    """The only caller of Log.since. `max_rows` bounds what one call may ask for, over all its channels."""
+    """The only caller of Log.since. `max_rows` bounds what one call may ask for, over all its channels.
+    `renewed` is called where the log turns out to be another one."""
 
     def __init__(self, log: Log, counters: Counters, max_rows: int) -> None:
+        self.renewed: Callable[[], None] = lambda: None
         self._log = log
         self._counters = counters
         self._max_rows = max_rows
@@ -70,6 +72,8 @@ class Reads:
                 _fail(ask, _going_down())
             raise
         except Exception as error:
+            if isinstance(error, Renewed):
+                self.renewed()
             for ask in batch:
                 _fail(ask, error)
 

@@ -17,7 +17,7 @@ from server.gateway.channels import Listener, Progress, Subscription
 from server.gateway.connection import Connection
 from server.gateway.effects import Effect, as_subscribe_error
 from server.gateway.parts import Parts
-from server.gateway.ports import Grant, LogRow
+from server.gateway.ports import Grant, LogRow, Renewed
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,9 @@ class Subscribing:
                 self._enter(name, wish, answer)
 
     def _enter(self, name: str, wish: p.Subscribe, grant: Grant) -> None:
+        if not self._parts.knows(grant.epoch):
+            self._deny(name, as_subscribe_error(Renewed()))
+            return
         start = recovery.start(wish, grant, self._parts.hub.epoch, self._parts.settings.recover_events)
         if start is None:
             self._unrecoverable(name)

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server import events
 from server.chat.batcher import Batcher
 from server.db import Database
-from tests.support.cast import MASTER, Clinic, FixedEpoch, found
+from tests.support.cast import MASTER, Clinic, found
 from tests.support.cluster import Databases
 from tests.support.front import Front
 from tests.support.issuer import Issuer
@@ -28,7 +27,7 @@ async def clinic(database_url: str) -> AsyncIterator[Clinic]:
     database = Database(database_url, MASTER, lambda topic, payload: published.append((topic, payload)))
     await database.start()
     batcher = Batcher(database, lambda topic, payload: published.append((topic, payload)))
-    await batcher.start(FixedEpoch(await events.epoch(database.reads)))
+    await batcher.start()
     yield await found(database, batcher, published)
     await batcher.stop()
     await database.stop()

@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from server import db, events
+from server import db
 from server.chat import batcher as module
 from server.chat.batcher import Batcher
 from server.db import Database
 from server.dev.embedded import Postgres
 from server.errors import Conflict, TooMany, Unavailable
 from server.people.actors import Identity
-from tests.support.cast import MASTER, Clinic, FixedEpoch, found
+from tests.support.cast import MASTER, Clinic, found
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ async def test_what_a_stop_leaves_unsent_is_told_so(
 ) -> None:
     channel = await clinic.care_team(await clinic.patient())
     stopping = Batcher(database, lambda topic, payload: None)
-    await stopping.start(FixedEpoch(await events.epoch(database.reads)))
+    await stopping.start()
     async with held(owner, channel):
         who = Identity(clinic.organization_id, clinic.identity(clinic.clinician).person_id)
         waiting = asyncio.create_task(stopping.send(who, channel, "one", "Text", None))
@@ -109,7 +109,7 @@ async def test_with_the_database_away_a_send_is_told_and_its_retry_is_safe(
     database = Database(own_database_url, MASTER, lambda topic, payload: None)
     await database.start()
     batcher = Batcher(database, lambda topic, payload: None)
-    await batcher.start(FixedEpoch(await events.epoch(database.reads)))
+    await batcher.start()
     clinic = await found(database, batcher)
     channel = await clinic.care_team(await clinic.patient())
     await clinic.send(clinic.clinician, channel, "Before")

@@ -67,9 +67,7 @@ class _PublishedFirst(_Writes):
             transaction = connection.transaction()
             await transaction.start()
             rows = await connection.fetch(query, *args)
-            done = [
-                batcher._event(of._epoch.epoch, sends[row["item"] - 1], row) for row in rows if row["outcome"] == "ok"
-            ]
+            done = [batcher._event(sends[row["item"] - 1], row) for row in rows if row["outcome"] == "ok"]
             of._announce(done)
             await asyncio.sleep(0.01)
             if random.random() < 0.1:

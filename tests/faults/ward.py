@@ -22,7 +22,7 @@ from server.db import Database
 from server.dev.embedded import Postgres, Redis, free_port
 from tests.faults.recorder import Recorder
 from tests.faults.standby import Standby, following
-from tests.support.cast import MASTER, Clinic, FixedEpoch, found
+from tests.support.cast import MASTER, Clinic, found
 from tests.support.cluster import Databases, running
 from tests.support.proxy import Filter, Proxy, proxy
 from tests.support.site import Gateway, Site
@@ -160,7 +160,7 @@ async def ward(
         await database.start()
         ends.push_async_callback(database.stop)
         batcher = Batcher(database, lambda topic, payload: None)
-        await batcher.start(FixedEpoch(""))
+        await batcher.start()
         ends.push_async_callback(batcher.stop)
         site = Site(folder, url, redis.url(), bytes(range(32)))
         front = await ends.enter_async_context(proxy())

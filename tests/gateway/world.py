@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from server.errors import Forbidden, NotFound, TokenExpired, Unauthorized, Unavailable, WarmlineError
-from server.gateway.ports import Admission, Grant, Hint, LogRow
+from server.gateway.ports import Admission, Grant, Hint, LogRow, Renewed
 from server.gateway.protocol import ClientInfo
 
 
@@ -72,6 +72,7 @@ class World:
         self.bus = Bus()
         self.epoch = "e1"
         self.next_epoch = "e1"
+        """The epoch that the log really has; a gateway learns of it with `lately`."""
         self.came: list[tuple[str, str]] = []
         self.ttl = 0
         self.calls: dict[str, int] = {}
@@ -138,9 +139,15 @@ class World:
     def ring(self, row: LogRow) -> None:
         self.bus.publish(self.topic(row.key), self.payload(row))
 
-    @staticmethod
-    def payload(row: LogRow) -> bytes:
-        fields = [row.offset, row.audience, row.target, row.opens, row.ends, row.content, row.after]
+    def renew(self, name: str, kept: int, *texts: str) -> None:
+        """The log is set back to `kept` rows of this channel, has a new epoch, and was written to since. Nobody was told."""
+        del self.room(name).rows[kept:]
+        self.next_epoch = f"e{int(self.next_epoch[1:]) + 1}"
+        for text in texts:
+            self.commit(name, text)
+
+    def payload(self, row: LogRow) -> bytes:
+        fields = [self.next_epoch, row.offset, row.audience, row.target, row.opens, row.ends, row.content, row.after]
         return json.dumps([*fields, None if row.info is None else [row.info.user, row.info.client]]).encode()
 
     async def _call(self, name: str) -> None:
@@ -222,7 +229,7 @@ class World:
             return Forbidden("Not for you.") if name == "forbidden" else NotFound("No such channel.")
         info = ClientInfo(member.id, f"{client}@{name}") if member.audience == "staff" else None
         grant = Grant(f"org/{name}", member.id, member.audience, member.floor, room.top, info)
-        return replace(grant, joins=name.startswith("noisy"), ttl=int(token or 0))
+        return replace(grant, joins=name.startswith("noisy"), ttl=int(token or 0), epoch=self.next_epoch)
 
     @staticmethod
     def _member(room: Room, person: str) -> Membership | None:
@@ -260,11 +267,14 @@ class World:
 
     async def since(self, wanted: Sequence[tuple[str, int, int]]) -> Sequence[Sequence[LogRow]]:
         await self._call("since")
+        epoch = self.next_epoch
         pages = [
             [row for row in self.rooms[key].rows[after : after + limit] if row.offset > self.trimmed]
             for key, after, limit in wanted
         ]
         await self.pause("since")
+        if epoch != self.epoch:
+            raise Renewed
         return pages
 
     async def lately(self) -> tuple[Sequence[tuple[str, int]], Sequence[tuple[str, str]]]:
@@ -279,7 +289,9 @@ class World:
         return f"p:{person}"
 
     def decode(self, key: str, payload: bytes) -> LogRow:
-        offset, audience, target, opens, ends, content, after, whose = json.loads(payload)
+        epoch, offset, audience, target, opens, ends, content, after, whose = json.loads(payload)
+        if offset and epoch != self.epoch:
+            raise ValueError("of another epoch")
         info = None if whose is None else ClientInfo(*whose)
         return LogRow(key, offset, audience, target, tuple(opens), tuple(ends), content, after, info=info)
 

@@ -21,7 +21,7 @@ from server.people.actors import Identity
 from server.people.patients import CreatePatient
 from server.people.team import CreateTeamMember
 from tests.support import browser
-from tests.support.cast import MASTER, Clinic, FixedEpoch, found
+from tests.support.cast import MASTER, Clinic, found
 from tests.support.cluster import Databases, running
 from tests.support.proxy import Proxy
 from tests.support.site import Gateway, Site
@@ -50,7 +50,7 @@ async def clinic_in(url: str) -> AsyncIterator[Clinic]:
     database = Database(url, MASTER, lambda topic, payload: None)
     await database.start()
     batcher = Batcher(database, lambda topic, payload: None)
-    await batcher.start(FixedEpoch(""))
+    await batcher.start()
     yield await found(database, batcher)
     await batcher.stop()
     await database.stop()

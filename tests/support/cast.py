@@ -136,13 +136,6 @@ class Clinic:
         return await self.database.fetch(query, *args)
 
 
-class FixedEpoch:
-    """The epoch of a log that nobody restores meanwhile."""
-
-    def __init__(self, epoch: str) -> None:
-        self.epoch = epoch
-
-
 async def found(database: Database, batcher: Batcher, published: list[tuple[str, bytes]] | None = None) -> Clinic:
     """Found an organisation, with one clinician in it."""
     async with database.transaction() as tx:

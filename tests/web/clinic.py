@@ -10,7 +10,6 @@ from typing import Any
 
 import asyncpg
 
-from server import events
 from server.chat import bodies
 from server.chat.append import append
 from server.ids import ChannelId, MessageId, OrganizationId
@@ -19,7 +18,7 @@ from server.people import demo, organizations, patients, team
 from server.people.patients import CreatePatient
 from server.people.team import CreateTeamMember
 from tests.support import cast
-from tests.support.cast import MASTER, FixedEpoch
+from tests.support.cast import MASTER
 
 Json = dict[str, Any]
 
@@ -27,16 +26,15 @@ Json = dict[str, Any]
 class Clinic:
     """`people` and `channels`: ids by the names that tests use. A person's name is also the key of their demo sign-in."""
 
-    def __init__(self, words: cast.Clinic, owner: asyncpg.Connection, epoch: FixedEpoch) -> None:
+    def __init__(self, words: cast.Clinic, owner: asyncpg.Connection) -> None:
         self.words = words
         self.people: dict[str, str] = {"demo-clinician": words.clinician}
         self.channels: dict[str, str] = {}
         self._owner = owner
-        self._epoch = epoch
         self._serial = itertools.count(1)
 
     @classmethod
-    async def found(cls, database: Any, batcher: Any, owner: asyncpg.Connection, epoch: FixedEpoch) -> "Clinic":
+    async def found(cls, database: Any, batcher: Any, owner: asyncpg.Connection) -> "Clinic":
         """An organisation with the doctor Demo Clinician, whose role may also manage messaging."""
         async with database.transaction() as tx:
             organization_id = await organizations.create(tx, MASTER, "Demo Clinic")
@@ -46,7 +44,7 @@ class Clinic:
             "update roles set permissions = permissions || '{messaging.manage}' where organization_id = $1 and name = 'DOCTOR'",
             organization_id,
         )
-        return cls(cast.Clinic(database, batcher, OrganizationId(organization_id), clinician), owner, epoch)
+        return cls(cast.Clinic(database, batcher, OrganizationId(organization_id), clinician), owner)
 
     async def forget(self) -> None:
         """Nobody of this clinic can sign in by key any more: the next clinic has people of the same keys."""
@@ -189,7 +187,6 @@ class Clinic:
     async def new_epoch(self) -> None:
         """Positions mean nothing any more, as after a restore from a backup."""
         await self._owner.execute("update log_generation set generation = generation + 1")
-        self._epoch.epoch = await events.epoch(self.words.database.reads)
 
     def row(self, channel: str) -> str:
         """The selector of a channel's row in the list."""

@@ -12,14 +12,13 @@ import asyncpg
 import pytest
 from playwright.async_api import Browser, Page
 
-from server import events
 from server.bus import Bus
 from server.chat.batcher import Batcher
 from server.db import Database
 from server.dev.embedded import free_port
 from tests.support import browser as chromium
 from tests.support.browser import write as write
-from tests.support.cast import MASTER, FixedEpoch
+from tests.support.cast import MASTER
 from tests.support.cluster import Databases
 from tests.support.middle import Middle
 from tests.support.middle import middle as in_the_middle
@@ -74,14 +73,9 @@ async def database(database_url: str, bus: Bus) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-async def epoch(database: Database) -> FixedEpoch:
-    return FixedEpoch(await events.epoch(database.reads))
-
-
-@pytest.fixture(scope="session")
-async def batcher(database: Database, bus: Bus, epoch: FixedEpoch) -> AsyncIterator[Batcher]:
+async def batcher(database: Database, bus: Bus) -> AsyncIterator[Batcher]:
     made = Batcher(database, bus.publish)
-    await made.start(epoch)
+    await made.start()
     yield made
     await made.stop()
 
@@ -106,11 +100,9 @@ async def gateway(site: Site, port: int) -> Gateway:
 
 
 @pytest.fixture
-async def clinic(
-    database: Database, batcher: Batcher, owner: asyncpg.Connection, epoch: FixedEpoch
-) -> AsyncIterator[Clinic]:
+async def clinic(database: Database, batcher: Batcher, owner: asyncpg.Connection) -> AsyncIterator[Clinic]:
     """One patient with a care team of two, a colleague outside it, and a staff channel about the patient."""
-    clinic = await Clinic.found(database, batcher, owner, epoch)
+    clinic = await Clinic.found(database, batcher, owner)
     await clinic.colleague("demo-nurse", "Demo Nurse", "NURSE")
     await clinic.colleague("demo-receptionist", "Demo Receptionist", "RECEPTIONIST")
     await clinic.patient("demo-patient", "Demo Patient", "Sunny")
