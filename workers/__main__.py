@@ -13,7 +13,7 @@ from server.errors import Misconfigured
 from server.inspection import open_to_operators
 from server.readiness import Readiness
 from server.watchdog import watching
-from workers import integrity, sealing
+from workers import integrity, sealing, unattended
 from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
 from workers.runner import Sweep, run
@@ -36,6 +36,7 @@ async def work(settings: Settings) -> None:
         sweeps = [
             Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),
             Sweep("job log", 3600, jobs.purge),
+            Sweep("unattended", unattended.EVERY_SECONDS, lambda _tx: unattended.sweep(database)),
             *sealing.sweeps(sealer),
         ]
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:

@@ -27,6 +27,7 @@ class ChannelShape(BaseModel):
 
     `names` are the other people of a direct channel. `writable` says whether I may write there: not where it is archived, nor
     in a direct channel where nobody else is left. `hidden` is for direct channels, until something new is written.
+    `unattended`, for staff: a patient has waited there for longer than the organisation allows, and nobody has read it.
     """
 
     id: ChannelId
@@ -42,6 +43,7 @@ class ChannelShape(BaseModel):
     names: list[str] | None
     writable: bool
     hidden: bool
+    unattended: bool
 
 
 class Channels(BaseModel):
@@ -71,7 +73,13 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
            and e.log_offset >= m.visible_from and e.kind = 'message' order by e.log_offset desc limit 1) as last_at,
        a.id as patient_id, coalesce(a.preferred_name, a.legal_name) as patient_name, a.display_name, o.names,
        c.status = 'active' and p.status = 'active' and (c.kind <> 'direct' or o.active > 0) as writable,
-       coalesce(m.hidden_offset >= c.top_offset, false) as hidden
+       coalesce(m.hidden_offset >= c.top_offset, false) as hidden,
+       m.person_kind = 'team_member' and c.status = 'active' and exists (
+         select from unattended n where (n.channel_id, n.organization_id) = (c.id, c.organization_id)
+            and n.stage in ('noticed', 'escalated') and n.log_offset > (
+              select coalesce(max(t.read_offset), 0) from memberships t
+               where (t.channel_id, t.organization_id) = (c.id, c.organization_id) and t.person_kind = 'team_member'
+                 and (t.read_offset > t.joined_offset or t.source = 'fallback'))) as unattended
   from unnest($1::text[], $2::text[], $3::text[]) as w (org, person, channel)
   join memberships m on (m.organization_id, m.person_id) = (w.org, w.person) and m.left_at is null
     and (w.channel is null or m.channel_id = w.channel)
@@ -143,7 +151,7 @@ async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]
         shape = {
             name: row[name]
             for name in ("org", "person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread",
-                         "names", "writable", "hidden")
+                         "names", "writable", "hidden", "unattended")
         }  # fmt: skip
         shape["last_at"] = when(row["last_at"]) if row["last_at"] else None
         about = row["person_kind"] == "team_member" and row["patient_id"]

@@ -4,7 +4,7 @@ Pure: plain values in, a plan out; server/chat/staffing.py applies it. Every bra
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -120,6 +120,14 @@ def fallback(place: Place, team: Team) -> list[str]:
     return []
 
 
+def beyond(place: Place, team: Team, present: Collection[str]) -> list[Join]:
+    """Who is added where those present do not attend: the first link that has anybody else, with what nobody has read (§4)."""
+    for link in chain(place, team):
+        if found := sorted({person for person in link if person is not None and person in team.available} - {*present}):
+            return _fallbacks(place, found)
+    return []
+
+
 def staff(places: Iterable[Place], team: Team) -> tuple[list[Join], list[str]]:
     """Who is added to the channels that need it, each inheriting the read mark; and those for whom there is nobody."""
     joins, unstaffed = [], []
@@ -129,10 +137,14 @@ def staff(places: Iterable[Place], team: Team) -> tuple[list[Join], list[str]]:
         found = fallback(place, team)
         if not found:
             unstaffed.append(place.channel)
-        # A care team shows its whole history; elsewhere a fallback sees what they take over, and no more.
-        floor = 1 if place.kind == "care_team" else place.mark + 1
-        joins += [Join(place.channel, place.kind, person, place.mark, floor, place.membership) for person in found]
+        joins += _fallbacks(place, found)
     return joins, unstaffed
+
+
+def _fallbacks(place: Place, people: Iterable[str]) -> list[Join]:
+    # A care team shows its whole history; elsewhere a fallback sees what they take over, and no more.
+    floor = 1 if place.kind == "care_team" else place.mark + 1
+    return [Join(place.channel, place.kind, person, place.mark, floor, place.membership) for person in people]
 
 
 def plan_archiving(

@@ -86,6 +86,7 @@ class ChannelHint(TypedDict):
     top: NotRequired[int]
     writable: NotRequired[bool]
     hidden: NotRequired[bool]
+    unattended: NotRequired[bool]
 
 
 Item = MessageItem | SystemItem

@@ -55,7 +55,22 @@ async def move(tx: Transaction, actor: Actor, params: MoveReadMark) -> ReadMark:
             facts={"by": channel["member_id"], "offset": params.offset, "after": channel["top_offset"]},
         )  # fmt: skip
         tx.announce(events.topic(actor.organization_id, params.channel_id), events.encode(seen))
+        if actor.is_staff:
+            await _tell_attended(tx, actor, params, channel["read_offset"])
     found = await summaries(tx.rows, [(actor.organization_id, actor.person_id, params.channel_id)])
     if not found:  # removed since the first look
         raise NotFound(NOT_FOUND)
     return ReadMark(read_offset=found[0]["read_offset"], unread=found[0]["unread"])
+
+
+async def _tell_attended(tx: Transaction, actor: Actor, params: MoveReadMark, before: int) -> None:
+    """What stood unattended has been read: it stands so in nobody's message centre any more."""
+    others = await tx.rows(
+        """select m.person_id from unattended u join memberships m
+               on (m.channel_id, m.organization_id) = (u.channel_id, u.organization_id) and m.left_at is null
+            where (u.channel_id, u.organization_id) = ($1, $2) and u.stage in ('noticed', 'escalated')
+              and u.log_offset > $3 and u.log_offset <= $4 and m.person_kind = 'team_member' and m.person_id <> $5""",
+        *(params.channel_id, actor.organization_id, before, params.offset, actor.person_id),
+    )
+    for row in others:
+        tell(tx, actor.organization_id, params.channel_id, row["person_id"])

@@ -40,6 +40,12 @@ select c.id as channel, c.kind, last.id as membership, coalesce(last.read_offset
      order by s.left_offset desc nulls first, s.read_offset, s.id limit 1) last on true
  where (m.organization_id, m.person_id) = ($1, $2) and m.left_at is null
  order by c.id"""
+_ONE = f"""
+select c.id as channel, c.kind, null as membership, $4::bigint as mark, c.facilitator_id as facilitator,
+       patient.id is not null and other.id is null as needs,
+       patient.allocation_clinician_id as clinician, patient.patient_group_id as patient_group
+  from channels c {_PLACE}
+ where (c.organization_id, c.id) = ($1, $5)"""
 
 _TEAM = """
 select 'nominee' as what, kind as where_, team_member_id as person from activation_nominees
@@ -62,6 +68,12 @@ async def leaving(tx: Transaction, organization_id: OrganizationId, person_id: s
 async def coming_back(tx: Transaction, organization_id: OrganizationId, patient_id: str) -> list[Place]:
     """Every channel that a patient is in, as it will be once they are active."""
     return [_place(row) for row in await tx.rows(_COMING_BACK, organization_id, patient_id, patient_id)]
+
+
+async def of_channel(tx: Transaction, organization_id: OrganizationId, channel_id: str, mark: int) -> Place:
+    """One channel that is there, with the read mark that whoever is added to it starts from."""
+    [row] = await tx.rows(_ONE, organization_id, "", None, mark, channel_id)
+    return _place(row)
 
 
 def _place(row: dict[str, Any]) -> Place:

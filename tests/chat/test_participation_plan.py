@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from server.chat.activation_plan import Activation, Rule, plan_activation
-from server.chat.participation import Join, Place, Plan, Team, fallback, plan_archiving, staff
+from server.chat.participation import Join, Place, Plan, Team, beyond, fallback, plan_archiving, staff
 
 EVERYBODY = frozenset(
     {"clinician", "facilitator", "nominee1", "nominee2", "group1", "group2", "net", "other", "successor"}
@@ -134,3 +134,21 @@ def test_a_new_channel_gets_its_nominees_or_else_the_chain(
     rule: Rule, team: Team, members: tuple[str, ...], source: str
 ) -> None:
     assert plan_activation(rule, "clinician", "cohort", team) == Activation(members, source)
+
+
+@pytest.mark.parametrize(
+    ("place", "present", "added"),
+    [
+        (CARE, (), ["clinician"]),
+        (CARE, ("clinician",), ["nominee1", "nominee2"]),
+        (CARE, ("clinician", "nominee1"), ["nominee2"]),
+        (CARE, ("clinician", "nominee1", "nominee2", "group1", "group2"), ["net"]),
+        (CARE, EVERYBODY, []),
+        (GROUP, ("facilitator", "clinician"), ["net"]),
+    ],
+)
+def test_beyond_those_present_the_chain_goes_on(place: Place, present: tuple[str, ...], added: list[str]) -> None:
+    joins = beyond(place, TEAM, present)
+    assert [join.person for join in joins] == added
+    floor = 1 if place.kind == "care_team" else 8
+    assert {(join.mark, join.visible_from, join.source) for join in joins} <= {(7, floor, "fallback")}
