@@ -1,17 +1,19 @@
-"""`python -m benchmarks`: measure, print the tables, and write them as Markdown."""
+"""`python -m benchmarks`: measure, print one table, and write it as Markdown."""
 
 import argparse
 import asyncio
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import fan_out, machine, sends
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
+from benchmarks.table import Table, together
 
-BENCHMARKS = {"fan-out": fan_out.run, "sends": sends.run}
+BENCHMARKS = {"fan-out": fan_out.run, "crowd": fan_out.crowd, "sends": sends.run}
 
 
 def main() -> int:
@@ -20,7 +22,7 @@ def main() -> int:
     size = TINY if asked.tiny else Size(rounds=asked.rounds, seconds=asked.seconds)
     asked.write.parent.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(measure(asked.benchmarks or list(BENCHMARKS), size, asked.write))
+        print(asyncio.run(measure(asked.benchmarks or list(BENCHMARKS), size, asked.write)))
     except Failed as failed:
         print(failed, file=sys.stderr)
         return 1
@@ -30,21 +32,30 @@ def main() -> int:
     return 0
 
 
-async def measure(names: list[str], size: Size, path: Path) -> None:
-    """Run the benchmarks one after the other; each table is printed, and in the file, when it is there. Raises Failed."""
+async def measure(names: Sequence[str], size: Size, path: Path) -> str:
+    """Run the benchmarks one after the other; all their figures in one table, which is in the file too as far as it has come.
+
+    Raises Failed.
+    """
     # SIGTERM ends everything in order, as Ctrl-C does.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
-    parts = [f"Measured {time.strftime('%Y-%m-%d %H:%M %Z')} on {machine.description()}.\n"]
-    print(parts[0])
+    head = f"Measured {time.strftime('%Y-%m-%d %H:%M %Z')} on {machine.description()}.\n"
+    tables: list[Table] = []
+    text = head
     for name in names:
-        before = machine.load_average()
+        began, before = time.monotonic(), machine.load_average()
+        print(f"{name} …", file=sys.stderr, flush=True)
         table = await BENCHMARKS[name](size)
+        took = time.monotonic() - began
         table.remarks.append(
-            f"Load average before and after: {before}; {machine.load_average()} (this run's own included)."
+            f"`{name}`: {took:.0f} s. Load average before and after: {before}; {machine.load_average()} "
+            "(this run's own included)."
         )
-        parts.append(str(table))
-        print(parts[-1], flush=True)
-        path.write_text("\n".join(parts))
+        tables.append(table)
+        print(f"{name}: {took:.0f} s", file=sys.stderr, flush=True)
+        text = f"{head}\n{together(tables)}"
+        path.write_text(text)
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tiny", action="store_true", help="very small and short: shows that all works, measures nothing"
     )
-    parser.add_argument("--write", type=Path, default=Path(".data/benchmarks.md"), help="where the tables go")
+    parser.add_argument("--write", type=Path, default=Path(".data/benchmarks.md"), help="where the table goes")
     return parser
 
 

@@ -36,6 +36,8 @@ class Sample:
     p50: float
     p99: float
     worst: float
+    between: float
+    """Of a broadcast: from the first connection that had it to the last, in the middle."""
     busiest: float
     spent: Mapping[str, float]
 
@@ -62,14 +64,14 @@ class Client:
             raise Failed(f"{self.name} ended, with status {await self.process.wait()}")
         return said
 
-    async def go(self, seconds: float, watched: Mapping[str, int], window: int | None = None) -> Sample:
-        """One round, with another window from now on if one is given.
+    async def go(self, seconds: float, watched: Mapping[str, int], *pace: int) -> Sample:
+        """One round. `pace`: with these as window, burst and pause, in the words of native/load.c.
 
         Raises Failed when anything was refused, lost or left without an answer.
         """
         assert self.process.stdin is not None
         before = {name: processor_seconds(pid) for name, pid in watched.items()}
-        self.process.stdin.write(f"go {seconds}{'' if window is None else f' {window}'}\n".encode())
+        self.process.stdin.write(" ".join(map(str, ("go", seconds, *pace))).encode() + b"\n")
         told = json.loads(await self.line(seconds + 30))
         spent = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
         if any(told.get(bad) for bad in ("errors", "lost", "unfinished")) or not told["done"]:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -21,44 +22,92 @@ MOST_UNANSWERED = 32
 CONNECT_SECONDS, DRAIN_SECONDS = 150.0, 10.0
 
 
+class Room:
+    """Connections that get the same broadcasts: when each of these left and when the first had it, and how many have it."""
+
+    def __init__(self) -> None:
+        self.members: list[Connection] = []
+        self.began: dict[int, float] = {}
+        self.first: dict[int, float] = {}
+        self.got_it: dict[int, int] = {}
+        self.asked = self.base = 0
+
+    @property
+    def sender(self) -> "Connection":
+        """Who sends the broadcasts."""
+        return next(each for each in self.members if each.patterns)
+
+
 class Load:
     """All connections, and what they count in a round."""
 
     def __init__(self, window: int) -> None:
-        self.window = window
+        self.window, self.burst, self.pause = window, 1, 0
         self.all: list[Connection] = []
-        self.began: dict[int, float] = {}
-        self.got_it: dict[int, int] = {}
+        self.rooms: dict[int, Room] = {}
         self.counts: dict[str, int] = {}
         self.times: list[float] = []
-        self.flying = 0
+        self.between: list[float] = []
+        self.flying = self.turn = 0
         self.until = self.last = 0.0
         self.said = ""
 
-    def done(self, connection: "Connection", since: float) -> None:
-        """A command has had its effect: note how long that took, and send the next one if the round goes on."""
+    def count(self, since: float) -> float:
+        """A command has had its effect: note how long that took. Returns the time."""
         self.last = time.monotonic()
         self.times.append(self.last - since)
-        if self.last < self.until:
-            connection.ask()
+        return self.last
+
+    def broadcast(self) -> None:
+        """Have the next room send a burst of broadcasts, all in one frame."""
+        room = self.rooms[self.turn % len(self.rooms)]
+        self.turn += 1
+        began = time.monotonic()
+        room.began.update((room.asked + number, began) for number in range(self.burst))
+        room.asked += self.burst
+        room.sender.say("\n".join(room.sender.next() for _ in range(self.burst)))
+
+    def heard(self, room: Room, number: int) -> None:
+        """One more connection has this broadcast; when all have it, and all of its burst, the next burst leaves."""
+        have_it = room.got_it[number] = room.got_it.get(number, 0) + 1
+        if have_it == 1:
+            room.first[number] = time.monotonic()
+        if have_it < len(room.members):
+            return
+        del room.got_it[number]
+        self.between.append(self.count(room.began.pop(number)) - room.first.pop(number))
+        if (number + 1 - room.base) % self.burst:
+            return
+        asyncio.get_running_loop().call_later(self.pause / 1000, self.go_on)
+
+    def go_on(self) -> None:
+        """Send the next burst, if the round goes on."""
+        if time.monotonic() < self.until:
+            self.broadcast()
         else:
             self.flying -= 1
 
     async def round(self, seconds: float) -> dict[str, object]:
         """One round; its figures."""
         self.counts = dict.fromkeys(("deliveries", "bytes", "replies", "errors", "others", "lost"), 0)
-        self.times = []
+        self.times, self.between = [], []
         began, used = time.monotonic(), time.process_time()
         self.last, self.until = began, began + seconds
-        asking = [self.all[0]] * self.window if self.window else [each for each in self.all if each.patterns]
-        self.flying = len(asking)
-        for connection in asking:
-            connection.ask()
+        for room in self.rooms.values():
+            room.base = room.asked
+        asking = [each for each in self.all if each.patterns]
+        self.flying = self.window or len(asking)
+        for number in range(self.flying):
+            if self.window:
+                self.broadcast()
+            else:
+                asking[number].ask()
         while self.flying > 0 and time.monotonic() < self.until + DRAIN_SECONDS:
             await asyncio.sleep(0.001)
         spent, times = max(self.last - began, 1e-9), sorted(self.times) or [0.0]
         told: dict[str, object] = {"seconds": spent, "done": len(self.times), **self.counts, "unfinished": self.flying}
         told |= {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "worst": times[-1]}
+        told["between"] = statistics.median(self.between or [0.0])
         return told | {"busiest": (time.process_time() - used) / spent, "said": self.said}
 
 
@@ -67,6 +116,9 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, load: Load, lines: list[str]) -> None:
         self.load = load
+        place = [*map(int, lines[0].split()), 0, 0]
+        self.room, self.port = load.rooms.setdefault(place[0], Room()), place[1]
+        self.room.members.append(self)
         self.starts = [line[2:] for line in lines if line.startswith(">")]
         self.patterns = [line[2:] for line in lines if line.startswith("@")]
         self.data = b""
@@ -116,11 +168,9 @@ class Connection(asyncio.Protocol):
         if payload.startswith(PUBLICATION) and payload[AFTER_ID : AFTER_ID + 3] == b"pub":
             counts["deliveries"] += 1
             counts["bytes"] += size
-            load.got_it[self.heard] = load.got_it.get(self.heard, 0) + 1
-            if load.window and load.got_it[self.heard] == len(load.all):
-                del load.got_it[self.heard]
-                load.done(load.all[0], load.began.pop(self.heard))
             self.heard += 1
+            if load.window:
+                load.heard(self.room, self.heard - 1)
         elif payload.startswith(b'{"id":'):
             self.reply(payload)
         elif payload == b"{}":
@@ -137,19 +187,23 @@ class Connection(asyncio.Protocol):
         self.answered += 1
         if self.answered > len(self.starts):
             load.counts["replies"] += 1
-            if not load.window and refused:
+            if load.window:
+                return
+            if refused or load.count(self.sent) >= load.until:
                 load.flying -= 1
-            elif not load.window:
-                load.done(self, self.sent)
+            else:
+                self.ask()
+
+    def next(self) -> str:
+        """The next command. The patterns take turns."""
+        pattern = self.patterns[self.number % len(self.patterns)]
+        self.number += 1
+        return pattern.replace("@", str(self.number))
 
     def ask(self) -> None:
-        """Send the next command. The patterns take turns."""
-        pattern = self.patterns[self.number % len(self.patterns)]
+        """Send the next command."""
         self.sent = time.monotonic()
-        if self.load.window:
-            self.load.began[self.number] = self.sent
-        self.number += 1
-        self.say(pattern.replace("@", str(self.number)))
+        self.say(self.next())
 
     def say(self, text: str) -> None:
         """Send a text, masked with zeros."""
@@ -163,10 +217,10 @@ async def main(port: int, script: Path, window: int) -> None:
     """Connect all, then run rounds until standard input ends."""
     load, loop = Load(window), asyncio.get_running_loop()
     patience = time.monotonic() + CONNECT_SECONDS
-    for part in script.read_text().split("=\n")[1:]:
+    for part in f"\n{script.read_text()}".split("\n= ")[1:]:
         connection = Connection(load, part.splitlines())
         load.all.append(connection)
-        await loop.create_connection(lambda made=connection: made, "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda made=connection: made, "127.0.0.1", connection.port or port)  # type: ignore[misc]
         while _unanswered(load) > MOST_UNANSWERED and time.monotonic() < patience:
             await asyncio.sleep(0.001)
     while _unanswered(load) and time.monotonic() < patience:
@@ -175,8 +229,8 @@ async def main(port: int, script: Path, window: int) -> None:
         sys.exit(f"{_unanswered(load)} connections were not answered: {load.said}")
     print(f"ready {len(load.all)}", flush=True)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        _go, seconds, *wanted = line.split()
-        load.window = int(wanted[0]) if wanted else load.window
+        _go, seconds, *pace = line.split()
+        load.window, load.burst, load.pause = map(int, pace) if pace else (load.window, 1, 0)
         print(json.dumps(await load.round(float(seconds))), flush=True)
 
 

@@ -11,15 +11,22 @@ class Size:
     """How much of everything."""
 
     rounds: int = 5
-    seconds: float = 5.0
+    seconds: float = 3.0
     warm_up: float = 2.0
     listeners: int = 1000
+    crowd: int = 10_000
     listening_people: int = 250
+    crowding_people: int = 500
+    rooms: int = 1000
+    members: int = 10
     senders: int = 256
     channels: int = 1000
 
 
-TINY = Size(rounds=1, seconds=0.3, warm_up=0.2, listeners=20, listening_people=8, senders=8, channels=12)
+TINY = Size(
+    rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6, members=4,
+    senders=8, channels=12,
+)  # fmt: skip
 """For the smoke test: everything runs, no figure means anything."""
 
 
@@ -29,20 +36,20 @@ class Contestant:
 
     client: Client
     watched: Mapping[str, int]
-    window: int | None = None
-    """How many broadcasts are on their way, where one client serves several contestants."""
+    pace: Sequence[int] = ()
+    """Window, burst and pause, where one client serves several contestants."""
     samples: list[Sample] = field(default_factory=list)
     done: int = 0
 
     async def warm_up(self, size: Size) -> Sample:
         """A round that does not count."""
-        sample = await self.client.go(size.warm_up, self.watched, self.window)
+        sample = await self.client.go(size.warm_up, self.watched, *self.pace)
         self.done += sample.done
         return sample
 
     async def turn(self, size: Size) -> None:
         """A round that counts."""
-        sample = await self.client.go(size.seconds, self.watched, self.window)
+        sample = await self.client.go(size.seconds, self.watched, *self.pace)
         self.done += sample.done
         self.samples.append(sample)
 

@@ -29,10 +29,21 @@ class Script:
     lines: list[str] = field(default_factory=list)
     connections: int = 0
 
-    def connection(self, token: str, subscribe: Sequence[ChannelId], send: Sequence[ChannelId], text: str) -> None:
-        """One more: signs in, subscribes, and then sends to its channels in turn, each time under a new client_id."""
+    def connection(
+        self,
+        token: str,
+        subscribe: Sequence[ChannelId],
+        send: Sequence[ChannelId],
+        text: str,
+        room: int = 0,
+        port: int = 0,
+    ) -> None:
+        """One more: signs in, subscribes, and then sends to its channels in turn, each time under a new client_id.
+
+        `room`: which connections get the same broadcasts; `port`: where it connects, if not where all do.
+        """
         ids = itertools.count(FIRST_ID)
-        self.lines.append("=")
+        self.lines.append(f"= {room} {port}")
         self._say(">", {"id": next(ids), "connect": {"token": token}})
         for channel in subscribe:
             self._say(">", {"id": next(ids), "subscribe": {"channel": channel}})
@@ -53,9 +64,11 @@ class Script:
         self.lines.append(f"{mark} {text.replace(old, new) if old else text}")
 
 
-def reference_script(path: Path, connections: int) -> Path:
-    """For the reference: the first connection asks for broadcasts, with one byte each; all listen."""
-    path.write_text("=\n@ x\n" + "=\n" * (connections - 1))
+def reference_script(path: Path, rooms: int, members: int) -> Path:
+    """For the reference: the first connection of each room asks for broadcasts, with one byte each; all listen."""
+    path.write_text(
+        "".join(f"= {room}\n{'' if place else '@ x' + chr(10)}" for place in range(members) for room in range(rooms))
+    )
     return path
 
 

@@ -45,7 +45,12 @@ async def main(url: str, channels: int, senders: int, pool_size: int, length: in
             seconds = time.monotonic() - began
             times = sorted(each for some in found for each in some)
             told = {"seconds": seconds, "done": len(times), "deliveries": 0, "bytes": 0}
-            told |= {"p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100], "worst": times[-1]}
+            told |= {
+                "p50": times[len(times) // 2],
+                "p99": times[len(times) * 99 // 100],
+                "worst": times[-1],
+                "between": 0,
+            }
             print(json.dumps(told | {"busiest": (time.process_time() - used) / seconds}), flush=True)
 
 

@@ -19,21 +19,19 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* All threads' times in order, with a zero behind them. */
-static float *sorted_times(size_t *found) {
-    size_t count = 0;
-    for (int i = 0; i < load.threads; i++) count += load.workers[i].time_count;
-    float *times = malloc((count + 1) * sizeof *times);
-    *found = count;
-    count = 0;
+/* All threads' times of one kind in order, with a zero behind them; `between`: those from the first connection to the last. */
+static struct series sorted_times(int between) {
+    struct series all = {0};
+    for (int i = 0; i < load.threads; i++) all.room += between ? load.workers[i].between.count : load.workers[i].took.count;
+    all.times = malloc((all.room + 1) * sizeof *all.times);
     for (int i = 0; i < load.threads; i++) {
-        struct worker *w = &load.workers[i];
-        if (w->time_count) memcpy(times + count, w->times, w->time_count * sizeof *times);
-        count += w->time_count;
+        const struct series *some = between ? &load.workers[i].between : &load.workers[i].took;
+        if (some->count) memcpy(all.times + all.count, some->times, some->count * sizeof *all.times);
+        all.count += some->count;
     }
-    qsort(times, count, sizeof *times, by_size);
-    times[count] = 0;
-    return times;
+    qsort(all.times, all.count, sizeof *all.times, by_size);
+    all.times[all.count] = 0;
+    return all;
 }
 
 static struct tally sum(double start) {
@@ -48,17 +46,18 @@ static struct tally sum(double start) {
 }
 
 void report(double start, double busiest) {
-    size_t count;
     const char *said = "";
-    float *times = sorted_times(&count);
+    struct series took = sorted_times(0), between = sorted_times(1);
     struct tally t = sum(start);
     double seconds = t.last > start ? t.last - start : 1e-9;
     for (int i = 0; i < load.threads; i++)
         if (load.workers[i].said[0]) said = load.workers[i].said;
     printf("{\"seconds\":%.6f,\"done\":%lu,\"deliveries\":%lu,\"bytes\":%lu,\"replies\":%lu,\"errors\":%lu,\"others\":%lu,"
-           "\"lost\":%lu,\"unfinished\":%ld,\"busiest\":%.3f,\"p50\":%.6f,\"p99\":%.6f,\"worst\":%.6f,\"said\":\"%s\"}\n",
+           "\"lost\":%lu,\"unfinished\":%ld,\"busiest\":%.3f,\"p50\":%.6f,\"p99\":%.6f,\"worst\":%.6f,\"between\":%.6f,\"said\":\"%s\"}\n",
            seconds, t.done, t.deliveries, t.bytes, t.replies, t.errors, t.others, t.lost, atomic_load(&load.flying),
-           busiest / seconds, times[count / 2], times[count * 99 / 100], times[count ? count - 1 : 0], said);
+           busiest / seconds, took.times[took.count / 2], took.times[took.count * 99 / 100], took.times[took.count ? took.count - 1 : 0],
+           between.times[between.count / 2], said);
     fflush(stdout);
-    free(times);
+    free(took.times);
+    free(between.times);
 }

@@ -20,7 +20,9 @@ int read_script(const char *path, struct connection **found) {
         line[length - 1] = 0;
         if (line[0] == '=') {
             *found = realloc(*found, (count + 1) * sizeof **found);
-            (*found)[count++] = (struct connection){.fd = -1};
+            struct connection made = {.fd = -1};
+            sscanf(line + 1, "%d %d", &made.room, &made.port);
+            (*found)[count++] = made;
         } else if (count && length > 2) {
             struct connection *last = &(*found)[count - 1];
             if (line[0] == '>') append(&last->starts, &last->start_count, line + 2);

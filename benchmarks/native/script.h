@@ -3,9 +3,10 @@
 #define SCRIPT_H
 #include <stddef.h>
 
-/* One connection: its file descriptor, its lines, and what became of it so far. */
+/* One connection: its file descriptor, the port it goes to (0: that of the command line), its room, its lines, and what
+ * became of it so far. */
 struct connection {
-    int fd;
+    int fd, port, room;
     char **starts, **patterns;          /* said once at the start; said again and again, @ being a running number */
     int start_count, pattern_count;
     volatile unsigned answered;         /* replies so far, those to the starts included */
@@ -15,7 +16,7 @@ struct connection {
     size_t held;
 };
 
-/* Read a script: "=" begins a connection, "> text" is a start, "@ text" a pattern. The number of connections, or -1. */
+/* Read a script: "=" or "= ROOM PORT" begins a connection, "> text" is a start, "@ text" a pattern. The number of connections, or -1. */
 int read_script(const char *path, struct connection **found);
 
 #endif

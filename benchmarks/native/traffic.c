@@ -15,8 +15,6 @@ enum { ROOM = 1 << 18, LONGEST = 16000 };
 static const char PUBLICATION[] = "{\"push\":{\"channel\":\"ch_";
 enum { PREFIX = sizeof PUBLICATION - 1, AFTER_ID = PREFIX + 20 + 3 }; /* an id's characters; quote, comma, quote */
 
-static atomic_int got_it[SLOTS]; /* of each broadcast on its way: how many connections have it, and when it left */
-static double began[SLOTS];
 static pthread_mutex_t sending = PTHREAD_MUTEX_INITIALIZER;
 
 double now(void) {
@@ -34,24 +32,47 @@ void say(struct connection *c, const char *text, size_t length) {
 /* Send the connection's next command. Its patterns take turns. */
 static void ask(struct connection *c) {
     char text[LONGEST];
-    if (load.window) pthread_mutex_lock(&sending);
     size_t length = fill_in(text, sizeof text, c->patterns[c->number % c->pattern_count], c->number + 1);
-    c->sent = now();
-    if (load.window) began[c->number % SLOTS] = c->sent;
     c->number++;
+    c->sent = now();
     say(c, text, length);
-    if (load.window) pthread_mutex_unlock(&sending);
 }
 
-/* A command has had its effect: note how long that took, and send the next one if the round goes on. */
-static void done(struct worker *w, struct connection *c, double since) {
+/* Have the next room send a burst of broadcasts, all in one frame. */
+static void broadcast(void) {
+    char text[LONGEST];
+    size_t length = 0;
+    pthread_mutex_lock(&sending);
+    struct room *r = &load.rooms[atomic_fetch_add(&load.turn, 1) % load.room_count];
+    struct connection *c = r->sender;
     double t = now();
-    if (w->time_count == w->time_room)
-        w->times = realloc(w->times, (w->time_room = w->time_room * 2 + 4096) * sizeof *w->times);
-    w->times[w->time_count++] = t - since;
+    for (int n = 0; n < load.burst; n++) {
+        if (n && !load.raw) text[length++] = '\n';
+        length += fill_in(text + length, sizeof text - length, c->patterns[c->number % c->pattern_count], c->number + 1);
+        c->number++;
+        r->began[r->asked++ % SLOTS] = t;
+    }
+    say(c, text, length);
+    pthread_mutex_unlock(&sending);
+}
+
+static void add(struct series *s, double seconds) {
+    if (s->count == s->room) s->times = realloc(s->times, (s->room = s->room * 2 + 4096) * sizeof *s->times);
+    s->times[s->count++] = seconds;
+}
+
+/* A command has had its effect. */
+static double count(struct worker *w, double since) {
+    double t = now();
+    add(&w->took, t - since);
     w->tally.done++;
-    w->tally.last = t;
-    if (t < load.deadline) ask(c);
+    return w->tally.last = t;
+}
+
+/* So has a burst, and all in it: go on if the round does. With a pause nothing else is on its way, so a thread may sleep. */
+static void go_on(void) {
+    if (load.pause) usleep(load.pause * 1000);
+    if (now() < load.deadline) broadcast();
     else atomic_fetch_sub(&load.flying, 1);
 }
 
@@ -76,11 +97,16 @@ static void lose(struct worker *w, struct connection *c, const void *why, size_t
 static void publication(struct worker *w, struct connection *c, const struct frame *f) {
     w->tally.deliveries++;
     w->tally.bytes += f->size;
-    unsigned long slot = c->heard++ % SLOTS;
-    if (load.window && atomic_fetch_add(&got_it[slot], 1) + 1 == load.count) {
-        atomic_store(&got_it[slot], 0);
-        done(w, &load.all[0], began[slot]);
-    }
+    if (!load.window) return;
+    struct room *r = &load.rooms[c->room];
+    unsigned long number = c->heard++, slot = number % SLOTS;
+    int have_it = atomic_fetch_add(&r->got_it[slot], 1) + 1;
+    if (have_it == 1) r->first[slot] = now();
+    if (have_it < r->members) return;
+    atomic_store(&r->got_it[slot], 0);
+    double t = count(w, r->began[slot]);
+    add(&w->between, r->members > 1 ? t - r->first[slot] : 0);
+    if ((number + 1 - r->base) % load.burst == 0) go_on();
 }
 
 static void reply(struct worker *w, struct connection *c, const struct frame *f) {
@@ -92,7 +118,8 @@ static void reply(struct worker *w, struct connection *c, const struct frame *f)
     w->tally.replies++;
     if (load.window) return;
     if (refused) atomic_fetch_sub(&load.flying, 1);
-    else done(w, c, c->sent);
+    else if (count(w, c->sent) < load.deadline) ask(c);
+    else atomic_fetch_sub(&load.flying, 1);
 }
 
 static void heard(struct worker *w, struct connection *c, const struct frame *f) {
@@ -123,11 +150,9 @@ static void take_in(struct worker *w, struct connection *c) {
 }
 
 static void begin(struct worker *w) {
-    for (int i = w->index; i < load.count; i += load.threads) {
-        struct connection *c = &load.all[i];
-        int commands = load.window ? (i == 0 ? load.window : 0) : c->fd >= 0 && c->pattern_count;
-        while (commands--) ask(c);
-    }
+    for (int n = w->index; n < load.window; n += load.threads) broadcast();
+    for (int i = w->index; !load.window && i < load.count; i += load.threads)
+        if (load.all[i].fd >= 0 && load.all[i].pattern_count) ask(&load.all[i]);
 }
 
 static void *work(void *argument) {
