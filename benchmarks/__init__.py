@@ -5,6 +5,7 @@ what limits them: README.md. Shape, top row first; each imports only downwards:
 
     __main__                the command
     fan_out, sends          the benchmarks
+    reference               the contestant that most of them are measured against
     handover, arrivals      commands of their own: what the rules of issue 5 promise, beside a worker
     stack, clinic, script   a gateway with all it stands on; who is in it; what the connections say
     rounds, table           the turns that the contestants take; the figures
