@@ -87,6 +87,20 @@ class Settings(BaseSettings):
     """Origins whose pages may open a WebSocket, comma-separated, scheme and port included; matched exactly."""
     pool_size: int = Field(8, ge=1, le=200, validation_alias="WARMLINE_POOL_SIZE")
     """Database connections per process for operations; reads of the log and sends have a few of their own."""
+    vapid_key_file: Path | None = Field(None, validation_alias="WARMLINE_VAPID_KEY_FILE")
+    """Gateways and workers: the P-256 key (PEM) that pushes are signed with; `warmline keys vapid FILE`. Unset: push is off.
+    Browsers register for this one key: with another one, each of them has to register again."""
+    vapid_subject: str | None = Field(
+        None, validation_alias="WARMLINE_VAPID_SUBJECT", pattern=r"^(mailto:[!-?A-~]+@[!-?A-~]+|https://[a-z0-9.-]+)$"
+    )
+    """mailto:… or https://… of whom the providers of push should turn to; goes with each push. Required with the key."""
+    push_providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
+        validation_alias="WARMLINE_PUSH_PROVIDERS",
+    )
+    """Hosts that pushes may go to, comma-separated, each with what ends in `.` and its name. Nothing else is ever called."""
+    push_local: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="WARMLINE_PUSH_LOCAL")
+    """Origins on this machine that pushes may go to as well, comma-separated, in profile dev only: for tests."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="WARMLINE_LOG_LEVEL")
     """From which level on our own records are logged; of other libraries only warnings and errors ever are."""
     log_format: Literal["json", "readable"] | None = Field(None, validation_alias="WARMLINE_LOG_FORMAT")
@@ -142,7 +156,9 @@ class Settings(BaseSettings):
     request_seconds: float = Field(60, gt=0, validation_alias="WARMLINE_REQUEST_SECONDS")
     """Seconds that its body may take after that."""
 
-    @field_validator("allowed_origins", "master_key_files", "oidc_origins", mode="before")
+    @field_validator(
+        *("allowed_origins", "master_key_files", "oidc_origins", "push_providers", "push_local"), mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -150,7 +166,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _safe(self) -> "Settings":
         dangers = self._dangers() if self.profile == "production" else self._away_from_home()
-        if wrong := [*dangers, *self._two_ways_to_sign_in()]:
+        if wrong := [*dangers, *self._two_ways_to_sign_in(), *self._pushing()]:
             raise ValueError("\n".join(wrong))
         return self
 
@@ -163,6 +179,8 @@ class Settings(BaseSettings):
         """What is convenient in development, and would be a disaster in a clinic (reliability.md S02, S36)."""
         if self.dev_key_file:
             yield "WARMLINE_DEV_KEY_FILE: the development issuer runs in WARMLINE_PROFILE=dev only; unset it"
+        if self.push_local:
+            yield "WARMLINE_PUSH_LOCAL: pushes go to this machine in WARMLINE_PROFILE=dev only; unset it"
         if self.host not in LOOPBACK and not self.tls_at_proxy:
             yield (
                 f"HOST: on {self.host} everything would be readable on its way. Put a proxy that ends TLS in front, "
@@ -186,6 +204,21 @@ class Settings(BaseSettings):
                 yield f"WARMLINE_{name}: without WARMLINE_TOKEN_KEYS_FILE it takes https://… of the sign-in provider"
         if self.oidc_organization and self.oidc_organization_claim:
             yield "WARMLINE_OIDC_ORGANIZATION: unset it, or WARMLINE_OIDC_ORGANIZATION_CLAIM"
+
+    def _pushing(self) -> Iterator[str]:
+        """What does not fit together about push."""
+        if self.vapid_key_file and not self.vapid_subject:
+            yield "WARMLINE_VAPID_SUBJECT: required with WARMLINE_VAPID_KEY_FILE; mailto:… of whoever runs this"
+        for host in self.push_providers:
+            if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]+", host):
+                yield "WARMLINE_PUSH_PROVIDERS: it takes names of hosts, such as push.example.com, comma-separated"
+        for origin in self.push_local:
+            if (
+                not origin.startswith("https://")
+                or origin_of(origin) != origin
+                or urlsplit(origin).hostname not in LOOPBACK
+            ):
+                yield "WARMLINE_PUSH_LOCAL: it takes https://127.0.0.1:PORT, or another name of loopback"
 
     @cached_property
     def provider_origins(self) -> frozenset[str]:

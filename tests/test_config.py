@@ -34,6 +34,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Any:
                 f"WARMLINE_{what}"
                 for what in ("PROFILE", "DEV_KEY_FILE", "POOL_SIZE", "TLS_AT_PROXY", "ALLOWED_ORIGINS")
             ),
+            *("WARMLINE_VAPID_KEY_FILE", "WARMLINE_VAPID_SUBJECT", "WARMLINE_PUSH_PROVIDERS", "WARMLINE_PUSH_LOCAL"),
         ]:
             monkeypatch.delenv(name, raising=False)
         for name, value in (GOOD | changes).items():
@@ -144,6 +145,7 @@ def test_the_development_issuer_does_not_leave_home(environment: Any) -> None:
         ("WARMLINE_ALLOWED_ORIGINS: .*https", {"WARMLINE_ALLOWED_ORIGINS": "http://localhost.evil.example"}),
         ("WARMLINE_ALLOWED_ORIGINS: .*https", {"WARMLINE_ALLOWED_ORIGINS": "null"}),
         ("WARMLINE_DEV_KEY_FILE: ", {"WARMLINE_DEV_KEY_FILE": "/keys/dev.jwk"}),
+        ("WARMLINE_PUSH_LOCAL: ", {"WARMLINE_PUSH_LOCAL": "https://127.0.0.1:8443"}),
         ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://warmline:Secret@db.example/warmline"}),
         ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://postgres:postgres@db.example/warmline"}),
         ("REDIS_URL: its password", {"REDIS_URL": "rediss://:changeme@redis.example/0"}),
@@ -209,3 +211,30 @@ def test_settings_do_not_change(environment: Any) -> None:
 def test_every_setting_has_a_name_in_the_environment() -> None:
     named = [field.validation_alias for field in Settings.model_fields.values()]
     assert [name for name in named if not isinstance(name, str) or name != name.upper()] == []
+
+
+def test_pushes_go_to_named_providers_alone_and_somebody_is_named_for_them(environment: Any) -> None:
+    environment(WARMLINE_VAPID_KEY_FILE="/keys/vapid.pem")
+    with pytest.raises(Misconfigured, match="WARMLINE_VAPID_SUBJECT: required"):
+        load()
+    environment(WARMLINE_VAPID_KEY_FILE="/keys/vapid.pem", WARMLINE_VAPID_SUBJECT="mailto:it@clinic.invalid")
+    assert "fcm.googleapis.com" in load().push_providers
+    for subject in ("it@clinic.invalid", "http://clinic.invalid", "mailto:", "mailto:a@b@c", "mailto:a@b c"):
+        environment(WARMLINE_VAPID_SUBJECT=subject)
+        with pytest.raises(Misconfigured, match="WARMLINE_VAPID_SUBJECT"):
+            load()
+    for hosts in ("localhost", "10.0.0.1", "*.example.com", ".example.com", "https://push.example.com", "a.example:1"):
+        environment(WARMLINE_PUSH_PROVIDERS=hosts)
+        with pytest.raises(Misconfigured, match="WARMLINE_PUSH_PROVIDERS"):
+            load()
+    environment(WARMLINE_PUSH_PROVIDERS="push.example.com, updates.example.org")
+    assert load().push_providers == ("push.example.com", "updates.example.org")
+
+
+def test_in_development_pushes_may_stay_on_this_machine(environment: Any) -> None:
+    environment(WARMLINE_PROFILE="dev", WARMLINE_PUSH_LOCAL="https://127.0.0.1:8443, https://localhost:8444")
+    assert load().push_local == ("https://127.0.0.1:8443", "https://localhost:8444")
+    for origin in ("http://127.0.0.1:8443", "https://127.0.0.1:8443/", "https://10.0.0.1:8443", "https://a.example"):
+        environment(WARMLINE_PROFILE="dev", WARMLINE_PUSH_LOCAL=origin)
+        with pytest.raises(Misconfigured, match="WARMLINE_PUSH_LOCAL"):
+            load()

@@ -11,16 +11,23 @@ from server.api.access import REQUEST_ID
 from server.api.answers import refusal
 from server.config import Settings
 from server.errors import Unavailable
+from server.notices import vapid
 from server.people.provider import Provider
 
 
 def routes(settings: Settings, provider: Provider | None) -> list[BaseRoute]:
-    """What a page needs to know before anybody has signed in; nothing in it is secret."""
-    idle = settings.sign_in_idle_minutes
+    """What a page needs to know before anybody has signed in; nothing in it is secret.
+
+    `push_key` is what browsers register for (null: push is off). Raises Misconfigured where the key's file holds none.
+    """
+    always = {
+        "idle_minutes": settings.sign_in_idle_minutes,
+        "push_key": vapid.public(vapid.read(settings.vapid_key_file)) if settings.vapid_key_file else None,
+    }
 
     async def signin(request: Request) -> Response:
         if settings.dev_key_file is not None:
-            return _said({"way": "dev", "idle_minutes": idle})
+            return _said({"way": "dev"} | always)
         if provider is None or settings.oidc_client_id is None:
             return _said({"way": "none"})
         try:
@@ -28,9 +35,9 @@ def routes(settings: Settings, provider: Provider | None) -> list[BaseRoute]:
         except Unavailable as away:
             return refusal(away, request.scope[REQUEST_ID])
         return _said(
-            {
+            always
+            | {
                 "way": "provider",
-                "idle_minutes": idle,
                 "issuer": found.issuer,
                 "client_id": settings.oidc_client_id,
                 "scope": settings.oidc_scope,

@@ -1,4 +1,4 @@
-"""`warmline keys`: the master key's file, the organisations' data keys, and changing either while everything runs."""
+"""`warmline keys`: the master key's file, the organisations' data keys, changing either while everything runs; push's key."""
 
 import argparse
 import base64
@@ -28,6 +28,11 @@ def add(commands: Commands) -> None:
     what = "make a master key in a new file that its owner alone may read"
     made = keys.add(
         "make", make, what, "nothing but its argument; a file that is there is never overwritten.", changes=True
+    )
+    made.add_argument("file", type=Path, help="where to; the folder must be there")
+    what = "make the key that pushes are signed with, in a new file that its owner alone may read"
+    made = keys.add(
+        "vapid", vapid, what, "nothing but its argument; a file that is there is never overwritten.", changes=True
     )
     made.add_argument("file", type=Path, help="where to; the folder must be there")
     made = keys.add(
@@ -67,6 +72,23 @@ def make(chosen: argparse.Namespace) -> None:
         file.flush()
         os.fsync(file.fileno())
     print(f"Made {path}. Back it up now, apart from the database: without it no message can be read again.")
+
+
+def vapid(chosen: argparse.Namespace) -> None:
+    """Make a key for push."""
+    from server.notices import vapid
+
+    path: Path = chosen.file
+    if path.exists() or path.is_symlink():
+        raise Conflict(f"{path} is there already: with another key every browser would have to register again.")
+    if not path.parent.is_dir():
+        raise Conflict(f"{path.parent} is no folder. Make it first, for the user that runs Warmline alone (mode 0700).")
+    if chosen.dry_run:
+        print(f"Would make {path}: a private key (P-256, PEM), readable by its owner alone (mode 0600).")
+        return
+    key = vapid.public(vapid.make(path))
+    print(f"Made {path}. Name it in WARMLINE_VAPID_KEY_FILE of every gateway and worker, and keep a copy.")
+    print(f"Its public half, which browsers register for: {key}")
 
 
 def show(chosen: argparse.Namespace) -> None:

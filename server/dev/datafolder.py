@@ -19,7 +19,7 @@ ISSUER = "warmline-dev"
 SETTINGS = (
     *("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "WARMLINE_PROFILE", "WARMLINE_MASTER_KEY_FILE"),
     *("WARMLINE_TOKEN_ISSUER", "WARMLINE_TOKEN_AUDIENCE", "WARMLINE_TOKEN_KEYS_FILE", "WARMLINE_DEV_KEY_FILE"),
-    "WARMLINE_AUDIT_KEY_FILE",
+    *("WARMLINE_AUDIT_KEY_FILE", "WARMLINE_VAPID_KEY_FILE", "WARMLINE_VAPID_SUBJECT"),
 )
 
 
@@ -90,6 +90,9 @@ class DataFolder:
         audit = self.keys / "audit.pem"
         if not audit.exists():
             make_signing_key(audit)
+        vapid = self.keys / "vapid.pem"
+        if not vapid.exists():
+            make_push_key(vapid)
         return {
             "WARMLINE_PROFILE": "dev",
             "WARMLINE_MASTER_KEY_FILE": str(master),
@@ -98,6 +101,8 @@ class DataFolder:
             "WARMLINE_TOKEN_KEYS_FILE": str(public),
             "WARMLINE_DEV_KEY_FILE": str(private),
             "WARMLINE_AUDIT_KEY_FILE": str(audit),
+            "WARMLINE_VAPID_KEY_FILE": str(vapid),
+            "WARMLINE_VAPID_SUBJECT": "mailto:warmline-dev@localhost",
         }
 
     def publish_settings(self) -> None:
@@ -130,6 +135,13 @@ def make_signing_key(path: Path) -> None:
     from server.sealing import keys  # slow to import, and needed once
 
     keys.make(path)
+
+
+def make_push_key(path: Path) -> None:
+    """The key that pushes are signed with."""
+    from server.notices import vapid  # slow to import, and needed once
+
+    vapid.make(path)
 
 
 def write(path: Path, text: str) -> None:

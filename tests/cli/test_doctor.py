@@ -125,6 +125,18 @@ async def test_the_key_that_signs_the_access_log_is_looked_at(doctor: Doctor, tm
     assert [(level, part) for level, part, _ in wrong(found)] == [("error", "keys")]
 
 
+async def test_the_key_that_signs_pushes_is_looked_at(doctor: Doctor, tmp_path: Path) -> None:
+    _, found = await doctor()
+    assert "the key that signs pushes can be used" in [it["says"] for it in found]
+    _, found = await doctor(WARMLINE_VAPID_KEY_FILE="")
+    assert [(level, part, "push is off" in says) for level, part, says in wrong(found)] == [("warning", "keys", True)]
+    path = tmp_path / "vapid.pem"
+    path.write_text("no key")
+    path.chmod(0o600)
+    _, found = await doctor(WARMLINE_VAPID_KEY_FILE=str(path))
+    assert [(level, part) for level, part, _ in wrong(found)] == [("error", "keys")]
+
+
 async def test_what_is_away_is_said_and_the_other_parts_are_looked_at(doctor: Doctor) -> None:
     away = {"DATABASE_URL": "postgresql://nobody:hidden@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
     for name, part, other in (("DATABASE_URL", "database", "redis"), ("REDIS_URL", "redis", "database")):

@@ -16,7 +16,8 @@ async def everything() -> list[Finding]:
     chosen: Settings | None = None
     try:
         chosen = config.load()
-        found = [*settings.check(chosen), *await signin.check(chosen), *keys.signing(chosen.audit_key_file)]
+        found = [*settings.check(chosen), *await signin.check(chosen)]
+        found += [*keys.signing(chosen.audit_key_file), *keys.pushing(chosen.vapid_key_file)]
     except Misconfigured as wrong:
         found = [*settings.wrong(str(wrong)), *settings.unknown()]
     production = (os.environ.get("WARMLINE_PROFILE") or "production") == "production"

@@ -8,6 +8,7 @@ from server.cli.checks.findings import Finding, error, ok, warning
 from server.cli.keylist import REFERRING, records
 from server.crypto import MasterKey, made_up, raw_key
 from server.errors import Misconfigured, Unavailable
+from server.notices import vapid
 from server.sealing.keys import read
 
 PART = "keys"
@@ -47,6 +48,18 @@ def signing(path: Path | None) -> list[Finding]:
             error(PART, str(wrong), "Bring it back from its backup; with a new one, tell whoever checks the heads.")
         ]
     return [ok(PART, "the key that signs the access log can be used")]
+
+
+def pushing(path: Path | None) -> list[Finding]:
+    """The key that pushes are signed with."""
+    if path is None:
+        do = "Make a key (`warmline keys vapid FILE`) and name it there; or leave it, if nobody shall get pushes."
+        return [warning(PART, "WARMLINE_VAPID_KEY_FILE: not set, so push is off", do)]
+    try:
+        vapid.read(path)
+    except Misconfigured as wrong:
+        return [error(PART, str(wrong), "Bring it back from its copy; for a new one every browser registers again.")]
+    return [ok(PART, "the key that signs pushes can be used")]
 
 
 def _opened(master: MasterKey, rows: list[asyncpg.Record]) -> list[Finding]:
