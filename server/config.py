@@ -22,6 +22,10 @@ GUESSED = (
     *("secret", "test", "warmline"),
 )
 """Passwords out of examples, which are no secret in production."""
+_PORT = r"(:[1-9]\d{0,4})?/?"
+_RELAY = rf"^(smtps?://([^/?#@\s]+@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+){_PORT}|file:///.+)$"
+_ORIGIN = rf"^(https://(\[[0-9a-f:]+\]|[a-z0-9.-]+)|http://(127\.0\.0\.1|localhost|\[::1\])){_PORT}$"
+_ADDRESS = r"^[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9.-]{1,180}$"
 
 
 class Settings(BaseSettings):
@@ -111,6 +115,20 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", validation_alias="WARMLINE_METRICS_HOST")
     """The address that the operators' port listens on; an inner one, if Prometheus asks from elsewhere."""
 
+    smtp_url: str | None = Field(None, validation_alias="WARMLINE_SMTP_URL", pattern=_RELAY)
+    """The mail relay: smtp://USER@HOST:PORT (STARTTLS; required outside loopback) or smtps://… (TLS); USER:PASSWORD where there
+    is no WARMLINE_SMTP_PASSWORD_FILE. In profile dev also file:///FOLDER, to which emails are written. Unset: none are sent."""
+    smtp_password_file: Path | None = Field(None, validation_alias="WARMLINE_SMTP_PASSWORD_FILE")
+    """A file with the password for the mail relay."""
+    smtp_ca_file: Path | None = Field(None, validation_alias="WARMLINE_SMTP_CA_FILE")
+    """Certificates (PEM) that vouch for the mail relay's, where the system's do not."""
+    smtp_connections: int = Field(1, ge=1, le=32, validation_alias="WARMLINE_SMTP_CONNECTIONS")
+    """Connections to the mail relay that one worker keeps; each carries a few hundred emails per second at best."""
+    mail_from: str | None = Field(None, validation_alias="WARMLINE_MAIL_FROM", pattern=_ADDRESS)
+    """The address that unread emails come from, and nothing else: notices@clinic.example. Required with WARMLINE_SMTP_URL."""
+    public_url: str | None = Field(None, validation_alias="WARMLINE_PUBLIC_URL", pattern=_ORIGIN)
+    """The origin of the pages as people reach them, for links: https://chat.clinic.example. Required with WARMLINE_SMTP_URL."""
+
     # Limits: each gateway counts for itself, so a person connected to two has twice as much
 
     sends_per_second: float = Field(10, gt=0, validation_alias="WARMLINE_SENDS_PER_SECOND")
@@ -166,7 +184,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _safe(self) -> "Settings":
         dangers = self._dangers() if self.profile == "production" else self._away_from_home()
-        if wrong := [*dangers, *self._two_ways_to_sign_in(), *self._pushing()]:
+        if wrong := [*dangers, *self._two_ways_to_sign_in(), *self._pushing(), *self._mailing()]:
             raise ValueError("\n".join(wrong))
         return self
 
@@ -213,12 +231,16 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]+", host):
                 yield "WARMLINE_PUSH_PROVIDERS: it takes names of hosts, such as push.example.com, comma-separated"
         for origin in self.push_local:
-            if (
-                not origin.startswith("https://")
-                or origin_of(origin) != origin
-                or urlsplit(origin).hostname not in LOOPBACK
-            ):
+            https = origin.startswith("https://") and origin_of(origin) == origin
+            if not (https and urlsplit(origin).hostname in LOOPBACK):
                 yield "WARMLINE_PUSH_LOCAL: it takes https://127.0.0.1:PORT, or another name of loopback"
+
+    def _mailing(self) -> Iterator[str]:
+        """What does not fit together about unread emails."""
+        if self.smtp_url and not (self.mail_from and self.public_url):
+            yield "WARMLINE_SMTP_URL: emails need WARMLINE_MAIL_FROM and WARMLINE_PUBLIC_URL as well; or unset it"
+        if self.profile != "dev" and (self.smtp_url or "").startswith("file:"):
+            yield "WARMLINE_SMTP_URL: emails go to a folder in WARMLINE_PROFILE=dev only; name a relay: smtp://HOST:PORT"
 
     @cached_property
     def provider_origins(self) -> frozenset[str]:

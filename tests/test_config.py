@@ -238,3 +238,62 @@ def test_in_development_pushes_may_stay_on_this_machine(environment: Any) -> Non
         environment(WARMLINE_PROFILE="dev", WARMLINE_PUSH_LOCAL=origin)
         with pytest.raises(Misconfigured, match="WARMLINE_PUSH_LOCAL"):
             load()
+
+
+MAIL = {
+    "WARMLINE_SMTP_URL": "smtp://relay:secret-of-the-relay@mail.example:587",
+    "WARMLINE_MAIL_FROM": "notices@clinic.example",
+    "WARMLINE_PUBLIC_URL": "https://chat.clinic.example",
+}
+
+
+def test_emails_have_a_relay_a_sender_and_somewhere_to_lead_to(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load().smtp_url is None
+    for name, value in MAIL.items():
+        monkeypatch.setenv(name, value)
+    assert load().mail_from == "notices@clinic.example"
+    for name in ("WARMLINE_MAIL_FROM", "WARMLINE_PUBLIC_URL"):
+        monkeypatch.delenv(name)
+        with pytest.raises(Misconfigured, match=f"WARMLINE_SMTP_URL: .*{name}"):
+            load()
+        monkeypatch.setenv(name, MAIL[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WARMLINE_SMTP_URL", "mail.example:587"),
+        ("WARMLINE_SMTP_URL", "http://mail.example"),
+        ("WARMLINE_SMTP_URL", "smtp://"),
+        ("WARMLINE_SMTP_URL", "smtp://relay:secret-of-the-relay@"),
+        ("WARMLINE_SMTP_URL", "smtp://mail.example:700000"),
+        ("WARMLINE_SMTP_URL", "smtp://mail.example:0"),
+        ("WARMLINE_SMTP_URL", "smtp://mail.example:port"),
+        ("WARMLINE_SMTP_URL", "smtp://mail.example/path"),
+        ("WARMLINE_SMTP_URL", "file:///var/mails"),
+        ("WARMLINE_SMTP_CONNECTIONS", "0"),
+        ("WARMLINE_MAIL_FROM", "Clinic <notices@clinic.example>"),
+        ("WARMLINE_MAIL_FROM", "notices@clinic.example\nBcc: thief@evil.example"),
+        ("WARMLINE_PUBLIC_URL", "http://chat.clinic.example"),
+        ("WARMLINE_PUBLIC_URL", "https://chat.clinic.example/chat"),
+        ("WARMLINE_PUBLIC_URL", "chat.clinic.example"),
+        ("WARMLINE_PUBLIC_URL", "https://chat.clinic.example?a=b"),
+    ],
+)
+def test_emails_that_could_not_be_sent_or_lead_nowhere_stop_the_start(
+    environment: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for each, good in (MAIL | {name: value}).items():
+        monkeypatch.setenv(each, good)
+    with pytest.raises(Misconfigured, match=f"^{name}") as told:
+        load()
+    assert "secret-of-the-relay" not in str(told.value)
+
+
+def test_in_development_emails_go_to_a_folder(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (MAIL | {"WARMLINE_SMTP_URL": "file:///tmp/mails", "WARMLINE_PROFILE": "dev"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WARMLINE_PUBLIC_URL", "http://127.0.0.1:8000")
+    assert load().smtp_url == "file:///tmp/mails"

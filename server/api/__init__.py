@@ -1,11 +1,11 @@
-"""HTTP: the operations as routes and as described, the pages, health, and the development issuer's two routes."""
+"""HTTP: the operations as routes and as described, pages, emails' unsubscribe link, health, the development issuer's routes."""
 
 from typing import Any
 
 from starlette.routing import BaseRoute
 
 from server import health
-from server.api import described, dev, http, pages
+from server.api import described, dev, http, pages, unsubscribe
 from server.api.pictures import Pictures
 from server.config import Settings
 from server.db import Database
@@ -28,6 +28,7 @@ def routes(
         *http.routes(dispatcher, verifier, settings.max_request_kib * 1024),
         *health.routes(readiness or Readiness(database)),
         *pages.routes(settings),
+        *unsubscribe.routes(database),
         *described.routes(asyncapi),
     ]
     if settings.dev_key_file is not None:

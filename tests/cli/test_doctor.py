@@ -20,6 +20,7 @@ from server.dev.embedded import Postgres, Redis
 from server.sealing.keys import make
 from tests.support.cast import Clinic
 from tests.support.commands import everything, here
+from tests.support.mailbox import relaying
 from tests.support.provider import providing
 
 Findings = list[dict[str, str]]
@@ -54,11 +55,12 @@ def doctor(settings: dict[str, str]) -> Doctor:
 
 
 def wrong(found: Findings) -> list[tuple[str, str, str]]:
-    """What is not well, without the one thing that is never well in these tests: their made-up master key."""
+    """What is not well, without what is never well in these tests: their made-up master key, and no mail relay."""
+    never = ("made up by somebody", "nobody is emailed")
     return [
         (finding["level"], finding["part"], f"{finding['says']} → {finding['do']}")
         for finding in found
-        if finding["level"] != "ok" and "made up by somebody" not in finding["says"]
+        if finding["level"] != "ok" and not any(words in finding["says"] for words in never)
     ]
 
 
@@ -66,7 +68,15 @@ async def test_all_is_well_and_nothing_is_changed(doctor: Doctor, clinic: Clinic
     before = await everything(settings["DATABASE_URL"])
     _, found = await doctor()
     assert wrong(found) == []
-    assert {finding["part"] for finding in found} == {"settings", "sign-in", "database", "redis", "clock", "keys"}
+    assert {finding["part"] for finding in found} == {
+        "settings",
+        "sign-in",
+        "database",
+        "redis",
+        "clock",
+        "keys",
+        "mail",
+    }
     assert await everything(settings["DATABASE_URL"]) == before
     said = (await here("doctor", **settings)).stdout
     assert "→" in said
@@ -306,3 +316,37 @@ def test_clocks_and_disks_are_judged() -> None:
 
 async def test_the_databases_clock_is_read(owner: asyncpg.Connection) -> None:
     assert abs(await clock.behind(owner)) < 5
+
+
+async def test_the_mail_relay_is_tried(doctor: Doctor) -> None:
+    async with relaying() as mailbox:
+        mail = {
+            "WARMLINE_SMTP_URL": f"smtp://relay:not-to-be-said@127.0.0.1:{mailbox.port}",
+            "WARMLINE_MAIL_FROM": "notices@clinic.example",
+            "WARMLINE_PUBLIC_URL": "https://chat.clinic.example",
+        }
+        _, found = await doctor(**mail)
+        [(level, part, says)] = wrong(found)
+        assert (level, part) == ("error", "mail")
+        assert "offers no sign-in" in says
+        assert "not-to-be-said" not in json.dumps(found)
+
+        mail["WARMLINE_SMTP_URL"] = f"smtp://127.0.0.1:{mailbox.port}"
+        _, found = await doctor(**mail)
+        assert wrong(found) == []
+        assert "takes emails from WARMLINE_MAIL_FROM" in next(each["says"] for each in found if each["part"] == "mail")
+
+        mailbox.tell("MAIL", "553 5.7.1 not yours")
+        _, found = await doctor(**mail)
+        assert "refuses WARMLINE_MAIL_FROM (553)" in wrong(found)[0][2]
+    _, found = await doctor(**mail)
+    assert "cannot be reached" in wrong(found)[0][2]
+    assert mailbox.received == []
+
+
+@pytest.mark.parametrize(("profile", "level"), [("dev", "ok"), ("production", "warning")])
+async def test_without_a_mail_relay_it_is_said_that_nobody_is_emailed(doctor: Doctor, profile: str, level: str) -> None:
+    _, found = await doctor(WARMLINE_PROFILE=profile, WARMLINE_DEV_KEY_FILE="")
+    [said] = [each for each in found if each["part"] == "mail"]
+    assert said["level"] == level
+    assert "nobody is emailed" in said["says"]

@@ -5,7 +5,7 @@ import os
 import asyncpg
 
 from server import config
-from server.cli.checks import clock, database, disk, doorbell, keys, settings, signin
+from server.cli.checks import clock, database, disk, doorbell, keys, mail, settings, signin
 from server.cli.checks.findings import Finding, error
 from server.config import Settings
 from server.errors import Misconfigured
@@ -29,7 +29,7 @@ async def everything() -> list[Finding]:
         except ValueError:  # not the form of a URL at all
             return found
         found += seen if skew is None else [*seen, clock.judged("Redis's", skew)]
-    return found
+    return found + (await mail.check(chosen) if chosen else [])
 
 
 async def _database(url: str, chosen: Settings | None, production: bool) -> list[Finding]:

@@ -10,6 +10,8 @@ from server.config import Settings
 PART = "settings"
 ELSEWHERE = {"WARMLINE_DATA"}
 """Read by `warmline dev` alone."""
+PUBLIC = {"WARMLINE_TOKEN_KEYS_FILE", "WARMLINE_SMTP_CA_FILE"}
+"""Files that hold nothing secret."""
 
 
 def wrong(message: str) -> list[Finding]:
@@ -68,7 +70,7 @@ def file(name: str, path: Path) -> list[Finding]:
     except OSError as wrong:
         do = f"Make it readable for the user that runs Warmline (it is user id {os.geteuid()} now)."
         return [error(PART, f"{name}: {path} cannot be read ({wrong.strerror})", do)]
-    if name != "WARMLINE_TOKEN_KEYS_FILE" and mode & 0o077:  # that one holds public keys
+    if name not in PUBLIC and mode & 0o077:
         return [
             warning(PART, f"{name}: others than its owner may use {path} (mode {mode:04o})", f"Run: chmod 600 {path}")
         ]
