@@ -11,6 +11,7 @@ from typing import cast
 
 import redis.asyncio as redis
 
+from server.cluster import connect
 from server.ids import now, random_token
 
 LIVES_SECONDS = 4.0
@@ -26,7 +27,7 @@ class RedisBoard:
     """See server.gateway.ports.Board. One gateway's; `url` as for the doorbell. Raises RedisError and OSError."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
+        self._redis = connect(
             url, protocol=2, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, decode_responses=False
         )
         self._own = random_token()

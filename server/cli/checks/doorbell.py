@@ -8,18 +8,25 @@ from urllib.parse import urlsplit
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
+from server import cluster
 from server.board import RedisBoard
+from server.bus import Bus
 from server.cli.checks.findings import Finding, error, ok, warning
+from server.cluster import Node
 from server.config import LOOPBACK
 from server.ids import random_token
 
 PART = "redis"
 OLDEST = (6, 2)
+OLDEST_IN_CLUSTER = (7, 0)
+SLOTS = 16_384
 PATIENCE = 3.0
 
 
 async def check(url: str, production: bool) -> tuple[list[Finding], float | None]:
     """The findings, and Redis's clock minus ours in seconds, when it answers."""
+    if cluster.is_cluster(url):
+        return await _check_cluster(url, production)
     line = redis.Redis.from_url(url, protocol=2, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
     try:
         info: dict[str, Any] = await line.info()
@@ -34,11 +41,73 @@ async def check(url: str, production: bool) -> tuple[list[Finding], float | None
         return [error(PART, f"REDIS_URL: Redis cannot be used ({type(wrong).__name__})", do)], None
     finally:
         await line.aclose()
+    return [*found, *_encrypted(url, production)], skew
+
+
+async def _check_cluster(url: str, production: bool) -> tuple[list[Finding], float | None]:
+    """The same of a cluster: every slot has a node, every node is new enough, and a topic of each node rings."""
+    try:
+        owners = await cluster.owners(url, [])
+        nodes = sorted(set(owners.values()))
+        skew: float | None = None
+        found = [ok(PART, f"reachable: a cluster of {len(nodes)} nodes")]
+        if len(owners) < SLOTS:
+            do = "Assign the slots to a node: what goes to them is not heard live, and comes with the check every second."
+            found.append(error(PART, f"{SLOTS - len(owners)} slots of the cluster have no node", do))
+        for at in nodes:
+            one = cluster.node(url, at, protocol=2, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+            try:
+                info: dict[str, Any] = await one.info()
+                before = time.time()
+                seconds, micros = await one.time()
+                skew = seconds + micros / 1e6 - (before + time.time()) / 2
+            finally:
+                await one.aclose()
+            if tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]) < OLDEST_IN_CLUSTER:
+                found.append(
+                    error(PART, "a node is too old for sharded pub/sub", "Use a Valkey, or a Redis 7 or later.")
+                )
+        found += [*await _rings_everywhere(url, owners), *await _remembers(url)]
+    except (RedisError, OSError, TimeoutError) as wrong:
+        do = "See that every node runs and that REDIS_URL is right. Meanwhile live delivery takes up to 2 s."
+        return [error(PART, f"REDIS_URL: the cluster cannot be used ({type(wrong).__name__})", do)], None
+    return [*found, *_encrypted(url, production)], skew
+
+
+async def _rings_everywhere(url: str, owners: dict[int, Node]) -> list[Finding]:
+    topics: dict[Node, str] = {}
+    while topics.keys() != set(owners.values()):
+        topic = f"warmline:doctor:{random_token()}"
+        topics.setdefault(owners.get(cluster.slot(topic), next(iter(owners.values()))), topic)
+    heard: set[str] = set()
+    one, other = Bus(url), Bus(url)
+    other.receiver = lambda topic, _data: heard.add(topic)
+    for topic in topics.values():
+        other.listen(topic)
+    await one.start()
+    await other.start()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while heard != set(topics.values()):
+                for topic in topics.values():
+                    one.publish(topic, b"")
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        deaf = len(topics) - len(heard)
+        return [
+            error(PART, f"through {deaf} nodes nothing comes out again", "Look at their load and at what is between.")
+        ]
+    finally:
+        await asyncio.gather(one.stop(), other.stop())
+    return [ok(PART, f"rings through all {len(topics)} nodes")]
+
+
+def _encrypted(url: str, production: bool) -> list[Finding]:
     parts = urlsplit(url)
-    if parts.scheme == "redis" and (parts.hostname or "localhost") not in LOOPBACK and production:
-        do = "Use rediss:// (what travels are ids and ciphertext, but who writes to whom is seen)."
-        found.append(warning(PART, "the line to Redis is not encrypted, and leaves this machine", do))
-    return found, skew
+    if parts.scheme not in ("redis", "redis+cluster") or (parts.hostname or "localhost") in LOOPBACK or not production:
+        return []
+    do = "Use rediss:// (what travels are ids and ciphertext, but who writes to whom is seen)."
+    return [warning(PART, "the line to Redis is not encrypted, and leaves this machine", do)]
 
 
 def _server(info: dict[str, Any]) -> list[Finding]:
@@ -47,6 +116,10 @@ def _server(info: dict[str, Any]) -> list[Finding]:
     found = [ok(PART, f"reachable: {name} {version}")]
     if tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]) < OLDEST:
         found = [error(PART, f"{name} {version} is too old", "Use a Valkey, or a Redis 6.2 or later.")]
+    if info.get("cluster_enabled"):
+        found.append(
+            error(PART, "REDIS_URL names one node of a cluster", "Write redis+cluster:// or rediss+cluster://.")
+        )
     if info.get("role") == "slave":
         do = "Point REDIS_URL at the primary: what a replica is told, the others do not hear."
         found.append(error(PART, "this Redis is a replica", do))

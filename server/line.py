@@ -1,0 +1,189 @@
+"""One line to one Redis server: what it is to send us, and a bounded queue of what we tell it. It reconnects by itself.
+
+A Redis on its own has one line; a cluster has one for each of its nodes, with sharded pub/sub (server/bus.py).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import redis.asyncio as redis
+from redis.exceptions import MovedError, RedisError
+
+from server.cluster import slot
+
+log = logging.getLogger(__name__)
+
+QUEUE = 10_000
+_BATCH = 256
+_QUIET_SECONDS = 5
+"""After so long without a message Redis is asked whether it is there; it has as long to answer."""
+LOST = (RedisError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Whom a line tells: of a message (topic, data); that it is whole after a (re)connect, and things may have been missed
+    before; that a topic, or something it sent, is another node's."""
+
+    received: Callable[[str, bytes], None]
+    restored: Callable[[], None]
+    moved: Callable[[], None]
+
+
+class Line:
+    """A subscriber connection and a publisher connection, each begun anew whenever it is lost."""
+
+    def __init__(self, client: redis.Redis, own: str, ears: Ears, *, sharded: bool = False) -> None:
+        """`own`: a topic that nobody publishes on; `sharded`: this is a node of a cluster, and topics have their nodes."""
+        self.connected = False
+        self.dropped = 0
+        self.queue: deque[tuple[str, bytes]] = deque(maxlen=QUEUE)
+        self._redis, self._own, self._ears, self._sharded = client, own, ears, sharded
+        self._wanted: set[str] = set()
+        self._subscribed: set[str] = set()
+        self._missed = False
+        self._changed = asyncio.Event()
+        self._filled = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, whether Redis is there or not."""
+        self._tasks = [
+            asyncio.create_task(self._keep(self._subscriber)),
+            asyncio.create_task(self._keep(self._publisher)),
+        ]
+
+    async def stop(self) -> None:
+        """End; what is queued is given a second to leave."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while self.queue and self.connected:
+                    await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    def want(self, topic: str, missed: bool = False) -> None:
+        """Have the messages of a topic; takes effect in the background. `missed`: say then that some may have been missed."""
+        self._missed |= missed
+        self._wanted.add(topic)
+        self._changed.set()
+
+    def forgo(self, topic: str) -> None:
+        """Have them no more."""
+        self._wanted.discard(topic)
+        self._changed.set()
+
+    def send(self, topic: str, data: bytes) -> None:
+        """Tell whoever listens there, as soon as may be, or never: the oldest goes when too much waits."""
+        if len(self.queue) == QUEUE:
+            self.dropped += 1
+        self.queue.append((topic, data))
+        self._filled.set()
+
+    async def _keep(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run for ever; when Redis is lost, begin anew with a short pause."""
+        pause = 0.05
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await work()
+            except LOST as lost:
+                log.warning("redis is away: %s", type(lost).__name__)
+                self._ears.moved()
+            except Exception:
+                log.exception("the doorbell failed; it begins anew")
+            pause = 0.05 if asyncio.get_running_loop().time() - started > 5 else min(pause * 2, 2)
+            await asyncio.sleep(pause)
+
+    async def _publisher(self) -> None:
+        verb = "SPUBLISH" if self._sharded else "PUBLISH"
+        while True:
+            self._filled.clear()
+            while self.queue:
+                batch = [self.queue.popleft() for _ in range(min(_BATCH, len(self.queue)))]
+                async with asyncio.timeout(5), self._redis.pipeline(transaction=False) as pipeline:
+                    for topic, data in batch:
+                        pipeline.execute_command(verb, topic, data)
+                    answers = await pipeline.execute(raise_on_error=False)
+                refused = [answer for answer in answers if isinstance(answer, Exception)]
+                if refused and not self._sharded:
+                    raise refused[0]
+                if refused:  # their topics are another node's by now; what was lost is found by the check of the tops
+                    self._ears.moved()
+            await self._filled.wait()
+
+    async def _subscriber(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            # A topic of its own keeps the connection subscribed to something, which reading from it requires.
+            await pubsub.subscribe(self._own)
+            self._subscribed.clear()
+            writer = asyncio.create_task(self._reconcile(pubsub))
+            try:
+                await self._read(pubsub, writer)
+                await writer
+            finally:
+                self.connected = False
+                writer.cancel()
+                await asyncio.gather(writer, return_exceptions=True)
+
+    async def _read(self, pubsub: redis.client.PubSub, writer: asyncio.Task[None]) -> None:
+        pinged = False
+        while not writer.done():
+            try:
+                message = await pubsub.get_message(timeout=_QUIET_SECONDS)
+            except MovedError as answered:
+                self._given_away(answered.slot_id)
+                continue
+            if message is None and pinged:
+                raise TimeoutError  # no answer to the ping either: the line has gone silent, and nothing ended it
+            pinged = message is None
+            if message is None:
+                await pubsub.ping()
+            elif message["type"] in ("message", "smessage"):
+                self._ears.received(message["channel"].decode(), message["data"])
+            elif message["type"] == "sunsubscribe":
+                self._ended(pubsub, message["channel"])
+
+    def _given_away(self, number: int) -> None:
+        """A subscription was answered with where its slot is now."""
+        self._subscribed -= {topic for topic in self._subscribed if slot(topic) == number}
+        self._missed = True
+        self._ears.moved()
+
+    def _ended(self, pubsub: redis.client.PubSub, channel: bytes) -> None:
+        """Either we asked for it, or the node gave the topic's slot away; then somebody has to ask who has it now."""
+        pubsub.shard_channels.pop(channel, None)
+        self._subscribed.discard(channel.decode())
+        if channel.decode() in self._wanted:
+            self._missed = True
+            self._changed.set()
+            self._ears.moved()
+
+    async def _reconcile(self, pubsub: redis.client.PubSub) -> None:
+        """Make what Redis sends what is wanted; the first time round, say that we are whole again."""
+        first = True
+        # One command takes topics of one slot only where there are slots.
+        subscribe, unsubscribe, most = (
+            (pubsub.ssubscribe, pubsub.sunsubscribe, 1)
+            if self._sharded
+            else (pubsub.subscribe, pubsub.unsubscribe, 1000)
+        )
+        while True:
+            self._changed.clear()
+            missing, surplus = list(self._wanted - self._subscribed), list(self._subscribed - self._wanted)
+            self._subscribed.update(missing)
+            self._subscribed.difference_update(surplus)
+            for start in range(0, len(missing), most):
+                await subscribe(*missing[start : start + most])
+            for start in range(0, len(surplus), most):
+                await unsubscribe(*surplus[start : start + most])
+            if first or self._missed:
+                first, self._missed, self.connected = False, False, True
+                self._ears.restored()
+            await self._changed.wait()
