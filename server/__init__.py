@@ -20,6 +20,6 @@ Pure modules (plain values in, plain values out; every branch tested): gateway.c
 gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
 gateway.connection, gateway.recovery, chat.policy, chat.participation,
-chat.activation_plan, people.naming, roster.policy, roster.channel_sync, limits,
+chat.activation_plan, people.naming, notices.endpoints, notices.quiet, roster.policy, roster.channel_sync, limits,
 sealing.chain, sealing.heads, sealing.verifying.
 """

@@ -27,6 +27,9 @@ _RELAY = rf"^(smtps?://([^/?#@\s]+@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+){_PORT}|file
 _ORIGIN = rf"^(https://(\[[0-9a-f:]+\]|[a-z0-9.-]+)|http://(127\.0\.0\.1|localhost|\[::1\])){_PORT}$"
 _ADDRESS = r"^[A-Za-z0-9._+=-]{1,64}@[A-Za-z0-9.-]{1,180}$"
 
+PUSH_PROVIDERS = ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com")
+"""Where Chrome, Firefox, Safari and Edge have their push endpoints: these hosts, and those below them."""
+
 
 class Settings(BaseSettings):
     """What a process is told from outside. Names without a prefix are those that hosting platforms set."""
@@ -100,8 +103,7 @@ class Settings(BaseSettings):
     )
     """mailto:… or https://… of whom the providers of push should turn to; goes with each push. Required with the key."""
     push_providers: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
-        validation_alias="WARMLINE_PUSH_PROVIDERS",
+        PUSH_PROVIDERS, validation_alias="WARMLINE_PUSH_PROVIDERS"
     )
     """Hosts that pushes may go to, comma-separated, each with what ends in `.` and its name. Nothing else is ever called."""
     push_local: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias="WARMLINE_PUSH_LOCAL")

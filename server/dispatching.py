@@ -15,6 +15,8 @@ from server.db import Database, Transaction
 from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unauthorized, WarmlineError
 from server.ids import Id, random_token
 from server.limits import Rate
+from server.notices.endpoints import Allowed
+from server.notices.viewing import Viewing
 from server.operations import BY_NAME, LOG, OWN, SIGNED_IN, STAFF, Operation
 from server.pace import Pace
 from server.people import actors
@@ -48,8 +50,18 @@ class Paces:
 class Dispatcher:
     """Runs operations for whoever asks: one transaction each, permission first, the access log in it."""
 
-    def __init__(self, database: Database, batcher: Batcher, paces: Paces | None = None) -> None:
-        """`paces`: how fast each person may ask; without, as fast as they can."""
+    def __init__(
+        self,
+        database: Database,
+        batcher: Batcher,
+        paces: Paces | None = None,
+        viewing: Viewing | None = None,
+        endpoints: Allowed | None = None,
+    ) -> None:
+        """`paces`: how fast each person may ask; without, as fast as they can. `viewing`: where pages say who is reading;
+        without, nowhere. `endpoints`: which push endpoints are taken."""
+        self._viewing = viewing
+        self._context = {"endpoints": endpoints or Allowed()}
         self._database = database
         self._batcher = batcher
         self.refusals = Refusals(database)
@@ -106,11 +118,13 @@ class Dispatcher:
                 actor.require_staff()
             elif operation.permission != SIGNED_IN:
                 actor.require(operation.permission)
-            params = parse(operation.params, data)
+            params = parse(operation.params, data, self._context)
             result = await operation.verb(tx, actor, params)
             if operation.audits not in (OWN, LOG):
                 facts = _ids(params) | _ids(result)
                 await audit.append(tx, actor.organization_id, actor.person_id, operation.audits, request_id, facts)
+        if operation.then is not None and self._viewing is not None:
+            await operation.then(self._viewing, actor, params)
         return result.model_dump_json().encode()
 
     async def within(
@@ -180,14 +194,16 @@ def _ids(shape: BaseModel) -> dict[str, Any]:
     }
 
 
-def parse(model: type[_Params], data: bytes | dict[str, Any]) -> _Params:
-    """Parameters from JSON, or from what HTTP carries as text in path and query.
+def parse(model: type[_Params], data: bytes | dict[str, Any], context: dict[str, Any] | None = None) -> _Params:
+    """Parameters from JSON, or from what HTTP carries as text in path and query. `context`: settings that they depend on.
 
     Raises:
         Invalid: one sentence per field that is wrong, with what it takes; what was sent is not repeated.
     """
     try:
-        return model.model_validate_json(data) if isinstance(data, bytes) else model.model_validate(data)
+        if isinstance(data, bytes):
+            return model.model_validate_json(data, context=context)
+        return model.model_validate(data, context=context)
     except ValidationError as wrong:
         if wrong.errors()[0]["type"] == "json_invalid":
             raise Invalid(

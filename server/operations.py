@@ -21,6 +21,7 @@ from server.chat import (
     directory,
     facilitating,
     leaving,
+    marking,
     memberships,
     messages,
     opening,
@@ -30,6 +31,7 @@ from server.chat import (
     revising,
 )
 from server.db import Transaction
+from server.notices import devices, preferences, viewing
 from server.people import access_log, archivings, patient_groups, patients, roles, settings, signing_out, team
 from server.people.actors import Actor
 from server.people.team import Nothing
@@ -45,6 +47,7 @@ LOG: Final = "log"
 """Audit word: the event it writes to the channel's log is its record."""
 
 Verb = Callable[[Transaction, Actor, Any], Awaitable[BaseModel]]
+Then = Callable[[viewing.Viewing, Actor, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Operation:
     verb: Verb | None
     envelope: bool = False
     """Over HTTP it answers {"success": true, "data": …}, or {"success": false, "error": …} (domain.md §5)."""
+    then: Then | None = None
+    """What is noted in Redis once the transaction is over; if Redis is away, it is not."""
 
     @property
     def summary(self) -> str:
@@ -132,6 +137,9 @@ OPERATIONS: Final = (
     Operation("channel.archive", "POST", _CHANNEL + "/archive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.archive", closing.archive),
     Operation("channel.unarchive", "POST", _CHANNEL + "/unarchive", channels.InChannel, closing.ChannelState, SIGNED_IN, "channel.unarchive", closing.unarchive),
     Operation("channel.hide", "PUT", _CHANNEL + "/hidden", closing.HideChannel, closing.ChannelState, SIGNED_IN, OWN, closing.hide),
+    Operation("channel.mute", "PUT", _CHANNEL + "/muted", marking.MuteChannel, marking.ChannelMarks, SIGNED_IN, OWN, marking.mute),
+    Operation("channel.mark_unread", "PUT", _CHANNEL + "/unread", channels.InChannel, marking.ChannelMarks, SIGNED_IN, OWN, marking.mark_unread),
+    Operation("channel.viewing", "PUT", _CHANNEL + "/viewing", viewing.View, viewing.Viewed, SIGNED_IN, OWN, viewing.view, then=viewing.note),
     Operation("channel.facilitator", "PUT", _CHANNEL + "/facilitator", facilitating.SetFacilitator, facilitating.Facilitator, SIGNED_IN, "channel.facilitator", facilitating.set_facilitator),
     Operation("channel.leave", "POST", _CHANNEL + "/leave", leaving.LeaveChannel, leaving.Left, SIGNED_IN, "channel.leave", leaving.leave),
 
@@ -144,6 +152,14 @@ OPERATIONS: Final = (
 
     Operation("member.add", "POST", _MEMBERS, memberships.AddMember, memberships.Added, SIGNED_IN, "member.add", memberships.add),
     Operation("member.remove", "DELETE", _MEMBERS + "/{member_id}", memberships.RemoveMember, memberships.Removed, SIGNED_IN, "member.remove", memberships.remove),
+
+    Operation("notice.preferences", "GET", "/api/notices/preferences", Nothing, preferences.PreferencesShape, SIGNED_IN, OWN, preferences.get),
+    Operation("notice.set_preferences", "PUT", "/api/notices/preferences", preferences.SetPreferences, preferences.PreferencesShape, SIGNED_IN, "notice.set_preferences", preferences.update),
+    Operation("patient.preferences", "GET", _PATIENT + "/preferences", patients.GetPatient, preferences.PreferencesShape, "patient.read", "patient.preferences", preferences.of_patient),
+    Operation("patient.set_preferences", "PUT", _PATIENT + "/preferences", preferences.SetPatientPreferences, preferences.PreferencesShape, "patient.create", "patient.set_preferences", preferences.update_of_patient),
+    Operation("device.add", "POST", "/api/devices", devices.AddDevice, devices.Added, SIGNED_IN, "device.add", devices.add),
+    Operation("device.remove", "POST", "/api/devices/remove", devices.RemoveDevice, devices.Removed, SIGNED_IN, "device.remove", devices.remove),
+    Operation("device.list", "GET", "/api/devices", Nothing, devices.Devices, SIGNED_IN, OWN, devices.list_mine),
 
     *(Operation(*line, envelope=True) for line in contents.OPERATIONS),
 )

@@ -25,6 +25,8 @@ from server.crypto import MasterKey
 from server.db import Database
 from server.dispatching import Dispatcher, Paces
 from server.gateway.gateway import Gateway
+from server.notices.endpoints import Allowed
+from server.notices.viewing import Viewing
 from server.operations import OPERATIONS
 from server.people.claims import Rules
 from server.people.identities import Identities
@@ -43,7 +45,14 @@ class Application:
         self.bus = Bus(settings.redis_url)
         self.database = Database(settings.database_url, MasterKey.of(settings), self.bus.publish, settings.pool_size)
         self.batcher = Batcher(self.database, self.bus.publish)
-        self.dispatcher = Dispatcher(self.database, self.batcher, Paces.of(settings))
+        self.viewing = Viewing(settings.redis_url)
+        self.dispatcher = Dispatcher(
+            self.database,
+            self.batcher,
+            Paces.of(settings),
+            self.viewing,
+            Allowed(settings.push_providers, settings.push_local),
+        )
         self.provider = None if settings.token_keys_file else Provider(settings)
         self.verifier = self._verifier()
         self.log = ChatLog(self.database)
@@ -112,6 +121,7 @@ class Application:
         await self.dispatcher.refusals.stop()
         await self.bus.stop()
         await self.board.close()
+        await self.viewing.close()
         await self._beside.aclose()
         if self.provider is not None:
             await self.provider.stop()

@@ -179,6 +179,17 @@ def _clean(names: Sequence[str]) -> list[str]:
 def _fact(channel_id: str, row: dict[str, Any] | None) -> bytes:
     fact: dict[str, Any] = {"type": "channel", "channel": channel_id, "member": row is not None}
     if row is not None:
-        told = ("name", "status", "unread", "read_offset", "top", "writable", "hidden", "unattended")
+        told = (
+            "name",
+            "status",
+            "unread",
+            "read_offset",
+            "top",
+            "writable",
+            "hidden",
+            "unattended",
+            "muted",
+            "marked_unread",
+        )
         fact |= {name: row[name] for name in told}
     return json.dumps(fact, separators=(",", ":")).encode()

@@ -28,6 +28,8 @@ class ChannelShape(BaseModel):
     `names` are the other people of a direct channel. `writable` says whether I may write there: not where it is archived, nor
     in a direct channel where nobody else is left. `hidden` is for direct channels, until something new is written.
     `unattended`, for staff: a patient has waited there for longer than the organisation allows, and nobody has read it.
+    `marked_unread` is a mark of mine, to come back, until I read there. `nobody_told` is for staff: no team member of this
+    patient's channel would get a push or an email about a message.
     """
 
     id: ChannelId
@@ -43,7 +45,10 @@ class ChannelShape(BaseModel):
     names: list[str] | None
     writable: bool
     hidden: bool
+    muted: bool
+    marked_unread: bool
     unattended: bool
+    nobody_told: bool = False
 
 
 class Channels(BaseModel):
@@ -73,7 +78,7 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
            and e.log_offset >= m.visible_from and e.kind = 'message' order by e.log_offset desc limit 1) as last_at,
        a.id as patient_id, coalesce(a.preferred_name, a.legal_name) as patient_name, a.display_name, o.names,
        c.status = 'active' and p.status = 'active' and (c.kind <> 'direct' or o.active > 0) as writable,
-       coalesce(m.hidden_offset >= c.top_offset, false) as hidden,
+       coalesce(m.hidden_offset >= c.top_offset, false) as hidden, m.muted, m.marked_unread,
        m.person_kind = 'team_member' and c.status = 'active' and exists (
          select from unattended n where (n.channel_id, n.organization_id) = (c.id, c.organization_id)
             and n.stage in ('noticed', 'escalated') and n.log_offset > (
@@ -94,6 +99,21 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
               join team_members t on (t.organization_id, t.id) = (x.organization_id, x.person_id)
              where (x.organization_id, x.channel_id) = (c.organization_id, c.id) and x.person_id <> m.person_id
              group by t.name, t.id) d) o on c.kind = 'direct'"""
+
+
+# Of a team member's channels, those of patients where nobody of the team gets a push (it takes a device) or an email.
+_NOBODY_TOLD = """
+select c.id from memberships mine join channels c on (c.organization_id, c.id) = (mine.organization_id, mine.channel_id)
+ where (mine.organization_id, mine.person_id) = ($1, $2) and mine.left_at is null
+   and c.kind in ('care_team', 'service_team', 'group') and c.status = 'active'
+   and not exists (
+     select from memberships m join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
+       left join notice_preferences n on (n.person_id, n.organization_id) = (m.person_id, m.organization_id)
+      where (m.channel_id, m.organization_id) = (c.id, c.organization_id) and m.person_kind = 'team_member'
+        and m.left_at is null and not m.muted and p.status = 'active'
+        and (n.unread_email is not false or (n.push and exists (
+              select from devices d where (d.person_id, d.organization_id) = (m.person_id, m.organization_id)
+                 and d.removed_at is null and (p.signed_out_at is null or d.added_at > p.signed_out_at)))))"""
 
 
 async def mine(tx: Transaction, actor: Actor, channel_id: ChannelId) -> dict[str, Any]:
@@ -151,7 +171,7 @@ async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]
         shape = {
             name: row[name]
             for name in ("org", "person", "id", "kind", "name", "status", "member_id", "top", "read_offset", "unread",
-                         "names", "writable", "hidden", "unattended")
+                         "names", "writable", "hidden", "unattended", "muted", "marked_unread")
         }  # fmt: skip
         shape["last_at"] = when(row["last_at"]) if row["last_at"] else None
         about = row["person_kind"] == "team_member" and row["patient_id"]
@@ -167,5 +187,9 @@ async def summaries(fetch: Fetches, wanted: Sequence[tuple[str, str, str | None]
 async def list_mine(tx: Transaction, actor: Actor, _params: Nothing) -> Channels:
     """My channels, the latest written first."""
     found = await summaries(tx.rows, [(actor.organization_id, actor.person_id, None)])
+    if actor.is_staff:
+        untold = {row["id"] for row in await tx.rows(_NOBODY_TOLD, actor.organization_id, actor.person_id)}
+        for shape in found:
+            shape["nobody_told"] = shape["id"] in untold
     found.sort(key=lambda shape: (shape["last_at"] or "", shape["id"]), reverse=True)
     return Channels(channels=[ChannelShape.model_validate(shape) for shape in found])

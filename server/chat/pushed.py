@@ -87,6 +87,8 @@ class ChannelHint(TypedDict):
     writable: NotRequired[bool]
     hidden: NotRequired[bool]
     unattended: NotRequired[bool]
+    muted: NotRequired[bool]
+    marked_unread: NotRequired[bool]
 
 
 Item = MessageItem | SystemItem

@@ -28,7 +28,7 @@ class ReadMark(BaseModel):
 
 
 async def move(tx: Transaction, actor: Actor, params: MoveReadMark) -> ReadMark:
-    """Move my read mark forward; a lower offset than it has moves nothing.
+    """Move my read mark forward; a lower offset than it has moves nothing. To have read takes "marked unread" away.
 
     Raises:
         NotFound: not the actor's channel.
@@ -43,7 +43,8 @@ async def move(tx: Transaction, actor: Actor, params: MoveReadMark) -> ReadMark:
         )
     moved = await tx.rows(
         """update memberships set read_offset = $3, marked_unread = false
-            where (organization_id, id) = ($1, $2) and left_at is null and read_offset < $3 returning id""",
+            where (organization_id, id) = ($1, $2) and left_at is null and read_offset <= $3
+              and (read_offset < $3 or marked_unread) returning id""",
         actor.organization_id,
         channel["member_id"],
         params.offset,

@@ -27,13 +27,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `kind` is patient or team_member; an archived patient still reads (domain.md §1)."""
+    """Who asks. `kind` is patient or team_member; an archived patient still reads (domain.md §1). `began` as of Identity."""
 
     organization_id: OrganizationId
     person_id: PersonId
     kind: str
     permissions: frozenset[str]
     request_id: str = field(default_factory=random_token)
+    began: float = field(default=inf, compare=False)
 
     @property
     def is_staff(self) -> bool:
@@ -74,4 +75,10 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
         raise Unauthorized(UNKNOWN)
     if identity.began < (rows[0]["signed_out"] or 0):
         raise Unauthorized(UNKNOWN)
-    return Actor(identity.organization_id, identity.person_id, rows[0]["kind"], frozenset(rows[0]["permissions"]))
+    return Actor(
+        identity.organization_id,
+        identity.person_id,
+        rows[0]["kind"],
+        frozenset(rows[0]["permissions"]),
+        began=identity.began,
+    )

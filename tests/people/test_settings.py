@@ -83,7 +83,10 @@ async def test_the_organisation_has_a_contact_text_and_a_safety_net(clinic: Clin
     assert (before["contact_text"], before["safety_net_id"], before["needs_attention"]) == ("", None, False)
     await clinic.call(clinic.clinician, "organization.update", contact_text="Ring us.")
     shown = await clinic.call(clinic.clinician, "organization.update", safety_net_id=net, name="Clinic")
-    assert shown == {"name": "Clinic", "contact_text": "Ring us.", "safety_net_id": net, "needs_attention": False}
+    about_notices = {"unread_email_minutes": 5, "unattended_hours": 24, "named_in_email": False}
+    assert shown == {
+        "name": "Clinic", "contact_text": "Ring us.", "safety_net_id": net, "needs_attention": False, **about_notices
+    }  # fmt: skip
     await clinic.archive(net)
     assert (await clinic.call(clinic.clinician, "organization.settings"))["needs_attention"]
     shown = await clinic.call(clinic.clinician, "organization.update", safety_net_id=None)
@@ -164,3 +167,21 @@ async def test_nobody_takes_from_a_role_what_they_could_not_give_back(clinic: Cl
         manager, "role.update", name="ADMIN", permissions=[one for one in admin if one != "messaging.manage"]
     )
     assert "audit.read" in shown["permissions"]
+
+
+async def test_the_organisation_says_when_and_how_people_are_told(clinic: Clinic, elsewhere: Clinic) -> None:
+    given = {"unread_email_minutes": 30, "unattended_hours": 48, "named_in_email": True}
+    shown = await clinic.call(clinic.clinician, "organization.update", **given)
+    assert {name: shown[name] for name in given} == given
+    shown = await clinic.call(clinic.clinician, "organization.update", unattended_hours=1, contact_text="Ring us.")
+    assert {name: shown[name] for name in given} == given | {"unattended_hours": 1}
+    assert (await elsewhere.call(elsewhere.clinician, "organization.settings"))["unattended_hours"] == 24
+    for wrong in ({"unread_email_minutes": 0}, {"unread_email_minutes": 1441}, {"unattended_hours": 169}):
+        with pytest.raises(Invalid, match=next(iter(wrong))):
+            await clinic.call(clinic.clinician, "organization.update", **wrong)
+    for name in given:
+        with pytest.raises(Invalid, match=name):
+            await clinic.call(clinic.clinician, "organization.update", **{name: None})
+    assert {name: (await clinic.call(clinic.clinician, "organization.settings"))[name] for name in given} == given | {
+        "unattended_hours": 1
+    }
