@@ -8,6 +8,7 @@ from pathlib import Path
 
 Cores = frozenset[int]
 NS = 1e9
+NOBODY: Cores = frozenset()
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Plan:
     """Which cores belong to whom. `server` is the gateway, and the references in its place, one at a time."""
 
     server: Cores
+    second: Cores
+    """A second gateway, where there is one."""
     postgres: Cores
     client: Cores
     rest: Cores
@@ -30,6 +33,7 @@ class Plan:
             return "nothing is pinned: one core for all, which makes every figure doubtful"
         named = (
             ("server", self.server),
+            *([("second gateway", self.second)] if self.second else []),
             ("Postgres", self.postgres),
             ("load client", self.client),
             ("rest", self.rest),
@@ -37,22 +41,24 @@ class Plan:
         return ", ".join(f"{name} on {','.join(map(str, sorted(cores)))}" for name, cores in named)
 
 
-def plan(for_postgres: int) -> Plan:
+def plan(for_postgres: int, gateways: int = 1) -> Plan:
     """Who gets which cores. The server always has one to itself, if there are two; the others share what is left.
 
     With four or more, Postgres gets `for_postgres` cores of its own, and the load client shares the last one with Redis and the
-    harness; or, with none for Postgres alone, Postgres shares that one and the load client has those between.
+    harness; or, with none for Postgres alone, Postgres shares that one and the load client has those between. A second gateway
+    takes one of the cores between.
     """
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         only = frozenset(cores)
-        return Plan(only, only, only, only, pinned=False)
+        return Plan(only, only if gateways > 1 else NOBODY, only, only, only, pinned=False)
     server, others, last = frozenset(cores[:1]), frozenset(cores[1:]), frozenset(cores[-1:])
     if len(cores) < 4:
-        return Plan(server, others, others, others, pinned=True)
+        return Plan(server, others if gateways > 1 else NOBODY, others, others, others, pinned=True)
     if for_postgres:
-        return Plan(server, frozenset(cores[1:-1][:for_postgres]), last, last, pinned=True)
-    return Plan(server, last, others - last, last, pinned=True)
+        return Plan(server, NOBODY, frozenset(cores[1:-1][:for_postgres]), last, last, pinned=True)
+    second = frozenset(cores[1:2]) if gateways > 1 else NOBODY
+    return Plan(server, second, last, others - last - second, last, pinned=True)
 
 
 def family(pid: int) -> list[int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.clients import ROOT, Failed, compile_native
-from benchmarks.machine import Plan, pin
+from benchmarks.machine import Cores, Plan, pin
 from server import schema
 from server.config import Settings
 from server.dev.child import Child
@@ -70,13 +70,13 @@ class Stack:
         )
 
     @contextlib.asynccontextmanager
-    async def gateway(self, settings: Settings) -> AsyncIterator[Child]:
-        """One gateway process as `python -m server serve` starts it, until the block ends."""
+    async def gateway(self, settings: Settings, cores: Cores | None = None) -> AsyncIterator[Child]:
+        """One gateway process as `python -m server serve` starts it, until the block ends. `cores`: other than the server's."""
         log = self.folder / f"gateway-{settings.port}.log"
         child = Child("gateway", [sys.executable, "-m", "server", "serve"], environment(settings), ROOT, log)
         child.start()
         try:
-            pin(child.pid, self.plan.server)
+            pin(child.pid, cores or self.plan.server)
             await _healthy(child, settings.port, log)
             yield child
         except Failed as failed:

@@ -58,6 +58,8 @@ class Row:
     count: Callable[[Sample], int]
     ratios: Sequence[float] = ()
     target: Target | None = None
+    unit: str = ""
+    """If it is not what `count` is called."""
 
     def __str__(self) -> str:
         rates = [self.count(sample) / sample.seconds for sample in self.samples]
@@ -69,7 +71,7 @@ class Row:
             f"{per_core:,.0f} per busy core and second; p50 / p99 {p50:.1f} / {p99:.1f} ms; cores busy: "
             + ", ".join(f"{who} {cores:.2f}" for who, cores in busy.items())
         )
-        return str(Figure(self.what, f"{self.count.__name__}/s", rates, self.ratios, self.target, beside))
+        return str(Figure(self.what, self.unit or f"{self.count.__name__}/s", rates, self.ratios, self.target, beside))
 
     def per_core(self, sample: Sample) -> float:
         """What it did in one second of the server's processor time."""
