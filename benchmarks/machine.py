@@ -90,6 +90,11 @@ def processor_seconds(pid: int) -> float:
     return total
 
 
+def resident(pid: int) -> int:
+    """The resident memory of a process, in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def load_average() -> str:
     """The three numbers of `uptime`."""
     return " ".join(f"{number:.2f}" for number in os.getloadavg())

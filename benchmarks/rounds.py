@@ -19,12 +19,16 @@ class Size:
     crowding_people: int = 500
     rooms: int = 1000
     members: int = 10
+    idle: int = 10_000
+    subscriptions: int = 20
     senders: int = 256
     channels: int = 1000
 
 
 TINY = Size(
-    rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6, members=4,
+    rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6,
+    members=4, idle=20,
+    subscriptions=4,
     senders=8, channels=12,
 )  # fmt: skip
 """For the smoke test: everything runs, no figure means anything."""

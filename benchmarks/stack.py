@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from server.dev.datafolder import ISSUER, make_issuer, write
 from server.dev.embedded import Postgres, Redis, free_port
 
 START_SECONDS = 30
+SERVE = ("server", "serve")
 
 
 @dataclass
@@ -70,10 +71,15 @@ class Stack:
         )
 
     @contextlib.asynccontextmanager
-    async def gateway(self, settings: Settings, cores: Cores | None = None) -> AsyncIterator[Child]:
-        """One gateway process as `python -m server serve` starts it, until the block ends. `cores`: other than the server's."""
+    async def gateway(
+        self, settings: Settings, cores: Cores | None = None, program: Sequence[str] = SERVE
+    ) -> AsyncIterator[Child]:
+        """One gateway process as `python -m server serve` starts it, until the block ends.
+
+        `cores`: other than the server's; `program`: another module than the product's, and what it is told.
+        """
         log = self.folder / f"gateway-{settings.port}.log"
-        child = Child("gateway", [sys.executable, "-m", "server", "serve"], environment(settings), ROOT, log)
+        child = Child("gateway", [sys.executable, "-m", *program], environment(settings), ROOT, log)
         child.start()
         try:
             pin(child.pid, cores or self.plan.server)
