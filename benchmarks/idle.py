@@ -133,8 +133,8 @@ def remarks(parts: Stack, size: Size) -> list[str]:
     """What was measured, and how."""
     return [
         f"Each connection is another person's, signed in and subscribed to all {size.subscriptions} of their channels; "
-        f"{size.members} people in each channel. Memory: what the resident memory of the gateway grew by from the first twentieth "
-        "of the connections to the last, for each.",
+        f"{size.members} people in each channel. Memory: what the resident memory of the gateway grew by from the first "
+        "twentieth of the connections to the last, for each.",
         "Tops check: processor time of ten checks in a row, for each; the gateway makes one a second. It looks back 15 seconds.",
         f"{size.rounds} times, for {size.seconds:g} s each; {parts.plan}.",
     ]
