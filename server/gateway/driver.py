@@ -22,6 +22,10 @@ from server.ids import random_token
 
 log = logging.getLogger(__name__)
 
+_ROUNDED = 0.001
+"""uvloop's timers go by whole milliseconds and may be early by half of one: the tick came in vain, and again at once until it
+was time. With 10,000 connections that was most of what an idle gateway did."""
+
 
 class Driver:
     """A Listener, from the handshake to the end."""
@@ -261,7 +265,7 @@ class Driver:
             self._timer.cancel()
         # The handle is not asked for its time: for a deadline that is over, uvloop's has none.
         self._timer_at = deadline
-        self._timer = self._loop.call_at(deadline, self._tick)
+        self._timer = self._loop.call_at(deadline + _ROUNDED, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
