@@ -21,5 +21,6 @@ gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
 gateway.connection, gateway.recovery, chat.policy, chat.participation,
 chat.activation_plan, people.naming, notices.endpoints, notices.quiet, roster.policy, roster.channel_sync, limits,
-sealing.chain, sealing.heads, sealing.verifying.
+sealing.chain, sealing.heads, sealing.verifying,
+notices.addresses, notices.answering, notices.breaker, notices.payload.
 """

@@ -183,6 +183,20 @@ JOBS = Counter(
     ["job", "outcome"],
     registry=REGISTRY,
 )
+PUSHES = Counter(
+    "warmline_pushes",
+    "Pushes at devices, by kind (message; read: the channel was read elsewhere) and outcome: sent, gone (the browser's "
+    "registration is over, and forgotten), refused for good (many: was the VAPID key changed?), later (the provider is "
+    "away, asks to wait or is left alone; tried again for a day).",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
+PUSH_PROVIDERS_RESTING = Gauge(
+    "warmline_push_providers_resting",
+    "Hosts of push providers that this worker leaves alone, because they did not answer. Above 0 for long: can this machine "
+    "reach them at all?",
+    registry=REGISTRY,
+)
 INTEGRITY_FAULTS = Counter(
     "warmline_integrity_faults",
     "Broken promises that the integrity sweep found, by kind; the log has the ids. Any at all: call those who run the "

@@ -27,7 +27,7 @@ SHOWN = {
         "S30",
         "S32",
     ),
-    *("S35", "S36", "R14", "R15", "R30"),
+    *("S35", "S36", "R14", "R15", "R30", "R32", "S18"),
 }
 """Rows that must have a test; each step of the product adds its own."""
 

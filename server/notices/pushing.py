@@ -1,0 +1,142 @@
+"""Sends one push to one device: signed (VAPID), encrypted for the browser alone, and handed to its provider.
+
+Each provider's host has a breaker and so many pushes at a time: one that hangs holds up nobody's pushes but its own.
+"""
+
+import asyncio
+import logging
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from datetime import datetime
+from time import monotonic
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from py_vapid import Vapid02  # type: ignore[import-untyped]
+from pywebpush import WebPusher  # type: ignore[import-untyped]
+
+from server import metrics
+from server.config import Settings
+from server.errors import Misconfigured
+from server.notices import reaching, vapid
+from server.notices.answering import Answer, judged
+from server.notices.breaker import Breaker
+from server.notices.devices import Device
+from server.notices.endpoints import Allowed
+from server.notices.payload import Push, encoded, headers
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64
+"""Pushes on their way to one host."""
+TURN_SECONDS = 2.0
+"""A push that does not get its turn at a host within this is put off: the host is slow, and others wait behind it."""
+_PUT_OFF_SECONDS = 2.0
+_CLAIM_SECONDS = 12 * 3600
+"""How long the signature of a push holds; the standard allows a day."""
+_HOSTS = 256
+
+
+class Host:
+    """What one provider's host can take."""
+
+    def __init__(self) -> None:
+        self.breaker = Breaker()
+        self.turns = asyncio.Semaphore(AT_ONCE)
+        self.slow = False
+
+
+class Pusher:
+    """The means of one process to push. Made on the running loop."""
+
+    def __init__(self, settings: Settings, resolver: AbstractResolver | None = None) -> None:
+        """`resolver`: instead of the system's. Raises Misconfigured where there is no key to sign with."""
+        if settings.vapid_key_file is None or settings.vapid_subject is None:
+            raise Misconfigured(
+                f"{vapid.SETTING}: not set, so there are no pushes. Make a key: warmline keys vapid FILE"
+            )
+        key: EllipticCurvePrivateKey = vapid.read(settings.vapid_key_file)
+        self._signer = Vapid02(private_key=key)
+        self._subject = settings.vapid_subject
+        self._allowed = Allowed(settings.push_providers, settings.push_local)
+        self._http = reaching.http(settings.push_local, resolver)
+        self._hosts: OrderedDict[str, Host] = OrderedDict()
+
+    async def stop(self) -> None:
+        """Let go of all connections."""
+        await self._http.close()
+
+    async def push(self, device: Device, push: Push, ttl: int, at: datetime) -> Answer:
+        """Hand one push to the provider of a device; never raises for what a provider or an endpoint does.
+
+        Args:
+            ttl: seconds for which it is worth keeping.
+            at: the present moment.
+        """
+        answer = await self._push(device, push, ttl, at)
+        metrics.PUSHES.labels(push.type, answer.outcome).inc()
+        return answer
+
+    async def _push(self, device: Device, push: Push, ttl: int, at: datetime) -> Answer:
+        try:
+            self._allowed.host(device.endpoint)
+            body = _sealed(device, encoded(push))
+        except ValueError as wrong:  # whatever lies in the table: nothing is sent there
+            log.warning("device %s takes no pushes: %s", device.id, type(wrong).__name__)
+            return Answer("refused")
+        origin = device.endpoint[: device.endpoint.index("/", len("https://"))].removesuffix(":443")
+        host = self._host(origin)
+        if wait := host.breaker.wait(monotonic()):
+            return Answer("later", wait=wait)
+        if host.slow and host.turns.locked():
+            return Answer("later", wait=_PUT_OFF_SECONDS)
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await host.turns.acquire()
+        except TimeoutError:
+            host.slow = True
+            return Answer("later", wait=_PUT_OFF_SECONDS)
+        try:
+            signed = self._signer.sign(self._claims(origin, at)) | headers(push, device.id, ttl)
+            answer = await self._ask(device.endpoint, signed, body, at)
+        finally:
+            host.turns.release()
+        self._learn(host, answer)
+        return answer
+
+    async def _ask(self, url: str, signed: dict[str, str], body: bytes, at: datetime) -> Answer:
+        given = signed | {"Content-Encoding": "aes128gcm", "Content-Type": "application/octet-stream"}
+        try:
+            status, retry_after = await reaching.post(self._http, url, given, body)
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            log.debug("a push was not handed over: %s", reaching.away(error))
+            return Answer("later", ailing=True)
+        return judged(status, retry_after, at)
+
+    def _claims(self, origin: str, at: datetime) -> dict[str, str | int]:
+        """Made anew for each push: an audience or an end that stayed in a shared one would be another provider's."""
+        return {"aud": origin, "exp": int(at.timestamp()) + _CLAIM_SECONDS, "sub": self._subject}
+
+    def _host(self, origin: str) -> Host:
+        """What is known of a host; of those that were not asked for longest something is forgotten in the end."""
+        found = self._hosts.pop(origin, None) or Host()
+        self._hosts[origin] = found
+        if len(self._hosts) > _HOSTS:
+            self._hosts.popitem(last=False)
+        return found
+
+    def _learn(self, host: Host, answer: Answer) -> None:
+        if not answer.ailing:
+            host.breaker.worked()
+            host.slow = False
+        elif host.breaker.failed(monotonic()):
+            log.warning("a provider of push does not answer, or cannot: it is left alone for a while")
+        metrics.PUSH_PROVIDERS_RESTING.set(sum(one.breaker.resting for one in self._hosts.values()))
+
+
+def _sealed(device: Device, payload: bytes) -> bytes:
+    """Encrypted for this browser (RFC 8291). Raises ValueError where its keys are none."""
+    keys = {"p256dh": urlsafe_b64encode(device.p256dh), "auth": urlsafe_b64encode(device.auth)}
+    body: bytes = WebPusher({"endpoint": device.endpoint, "keys": keys}).encode(payload)["body"]
+    return body
