@@ -72,17 +72,29 @@ class Driver:
         """Its random id, which the client knows as well."""
         return self._connection.client
 
+    @property
+    def admitted(self) -> bool:
+        """Whether the client is in, so that no message of its has to be waited for any more."""
+        return self._connection.admission is not None
+
     async def receive(self, data: bytes) -> None:
         """One message from the client. Returns when the next may be taken: at once, unless it held a connect command."""
-        if self.draining or self._connection.closed:
-            return
-        commands = self.codec.decode(data, self._parts.settings.max_command)
-        self._parts.counters.commands += len(commands)
-        self._parts.counters.bad_frames += isinstance(commands[-1], p.Malformed)
-        effects = self._connection.receive(commands, self._loop.time())
+        effects = self._heard(data)
         if effects and isinstance(effects[-1], Admit):
             effects = await self._admit(effects[-1])
         self._perform(effects)
+
+    def take(self, data: bytes) -> None:
+        """One message from a client that is `admitted`."""
+        self._perform(self._heard(data))
+
+    def _heard(self, data: bytes) -> list[Effect]:
+        if self.draining or self._connection.closed:
+            return []
+        commands = self.codec.decode(data, self._parts.settings.max_command)
+        self._parts.counters.commands += len(commands)
+        self._parts.counters.bad_frames += isinstance(commands[-1], p.Malformed)
+        return self._connection.receive(commands, self._loop.time())
 
     def close(self, code: p.CloseCode) -> None:
         """Close it, behind everything that was said."""

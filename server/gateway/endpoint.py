@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+from contextvars import copy_context
+from functools import partial
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
@@ -14,7 +16,6 @@ from server.gateway.codec_json import JSON
 from server.gateway.codec_protobuf import PROTOBUF
 from server.gateway.doors import Knock
 from server.gateway.driver import Driver
-from server.gateway.outbox import Writer
 from server.gateway.parts import Parts
 from server.gateway.transport import EXTENSION, GatewayProtocol
 from server.limits import origin, seconds
@@ -55,11 +56,12 @@ class Endpoint:
     async def _converse(self, websocket: WebSocket, knock: Knock) -> None:
         codec, subprotocol = _negotiated(websocket)
         await websocket.accept(subprotocol=subprotocol)
-        driver = Driver(self._parts, _writer(websocket, self._parts.settings.close_timeout), codec, knock)
+        writer = _writer(websocket, self._parts.settings.close_timeout)
+        driver = Driver(self._parts, writer, codec, knock)
         self._drivers.add(driver)
         logs.about(connection=driver.reference)  # and so all that begins with it
         try:
-            await _read(websocket, driver)
+            await _read(websocket, driver, writer)
         finally:
             driver.release()
             self._drivers.discard(driver)
@@ -101,7 +103,7 @@ def _negotiated(websocket: WebSocket) -> tuple[p.Codec, str | None]:
     return JSON, _JSON if _JSON in offered else None
 
 
-def _writer(websocket: WebSocket, close_timeout: float) -> Writer:
+def _writer(websocket: WebSocket, close_timeout: float) -> GatewayProtocol:
     extension = websocket.scope["extensions"].get(EXTENSION)
     if extension is None:
         raise RuntimeError("the gateway needs its own WebSocket protocol: run uvicorn with Gateway.uvicorn_options()")
@@ -111,7 +113,8 @@ def _writer(websocket: WebSocket, close_timeout: float) -> Writer:
     return writer
 
 
-async def _read(websocket: WebSocket, driver: Driver) -> None:
+async def _read(websocket: WebSocket, driver: Driver, writer: GatewayProtocol) -> None:
+    """Hand on what comes: from here until the connection is admitted, then at once, from where it is read."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -119,6 +122,20 @@ async def _read(websocket: WebSocket, driver: Driver) -> None:
         try:
             await driver.receive(message["bytes"])
         except Exception:
-            log.exception("a connection failed")
-            driver.close(p.CloseCode.SERVER_ERROR)
+            _failed(driver)
         del message  # or it would be kept until the next one comes
+        if driver.admitted and writer.queue.empty():
+            # In the context of this task, for the log's lines.
+            writer.receiver = partial(copy_context().run, partial(_take, driver))
+
+
+def _take(driver: Driver, data: bytes) -> None:
+    try:
+        driver.take(data)
+    except Exception:
+        _failed(driver)
+
+
+def _failed(driver: Driver) -> None:
+    log.exception("a connection failed")
+    driver.close(p.CloseCode.SERVER_ERROR)
