@@ -3,13 +3,14 @@
 One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
-    0  errors ids config; above them faults, logs, metrics, limits, watching, watchdog, pace
+    0  errors ids config; above them faults, logs, metrics, limits, watching, watchdog, pace,
+       parameters
     1  bus board crypto schema; db above crypto; bus and board above line above cluster; migrations above schema     0
     2  events audit locks refusals sealing jobs   0–1, never each other
     3  people                                0–2
     4  chat                                  0–3
     5  notices roster                        0–4, never each other
-    7  operations, above it dispatching                            0–5
+    7  operations, above it sending, dispatching                      0–5
     8  api                                   0–7
     8  gateway                               0–1 and its own ports: it knows no domain
     8  readiness, then health, inspection    0–1

@@ -173,10 +173,15 @@ class KeyRing:
             await self.load(organization_id)
         return self.at_hand(organization_id, key_id)
 
+    def ready(self, organization_id: str) -> DataKey | None:
+        """What `current` gives, where it need not be looked up."""
+        read_at, key = self._current.get(organization_id, (0.0, None))
+        return key if key is not None and time.monotonic() - read_at <= _CURRENT_SECONDS else None
+
     async def current(self, organization_id: str) -> DataKey:
         """The key to close new records with; looked up again once a minute, so that a rotation needs no restart."""
-        read_at, key = self._current.get(organization_id, (0.0, None))
-        if key is not None and time.monotonic() - read_at <= _CURRENT_SECONDS:
+        key = self.ready(organization_id)
+        if key is not None:
             return key
         # All who come meanwhile wait for one and the same reading, and so go on in the order in which they came.
         reading = self._readings.get(organization_id)

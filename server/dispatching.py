@@ -4,24 +4,25 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from server import audit
 from server.chat import messages
 from server.chat.batcher import Batcher
-from server.chat.shapes import when
 from server.config import Settings
 from server.db import Database, Transaction
 from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unauthorized, WarmlineError
-from server.ids import Id, random_token
+from server.ids import random_token
 from server.limits import Rate
 from server.notices.endpoints import Allowed
 from server.notices.viewing import Viewing
 from server.operations import BY_NAME, LOG, OWN, SIGNED_IN, STAFF, Operation
 from server.pace import Pace
+from server.parameters import ids, parse
 from server.people import actors
 from server.people.actors import Actor, Identity
 from server.refusals import Refusal, Refusals
+from server.sending import Sends, sent
 from server.watching import watched
 
 _Params = TypeVar("_Params", bound=BaseModel)
@@ -66,6 +67,7 @@ class Dispatcher:
         self._batcher = batcher
         self.refusals = Refusals(database)
         self._paces = paces
+        self.sends = Sends(batcher, database.keys, self.refusals, None if paces is None else paces.sends)
 
     async def call(
         self,
@@ -111,7 +113,7 @@ class Dispatcher:
         self, operation: Operation, identity: Identity, data: bytes | dict[str, Any], request_id: str
     ) -> bytes:
         if operation.verb is None:
-            return (await self._send(identity, parse(messages.SendMessage, data))).model_dump_json().encode()
+            return await self._send(identity, parse(messages.SendMessage, data))
         async with self._database.transaction() as tx:
             actor = await actors.load(tx, identity)
             if operation.permission == STAFF:
@@ -121,7 +123,7 @@ class Dispatcher:
             params = parse(operation.params, data, self._context)
             result = await operation.verb(tx, actor, params)
             if operation.audits not in (OWN, LOG):
-                facts = _ids(params) | _ids(result)
+                facts = ids(params) | ids(result)
                 await audit.append(tx, actor.organization_id, actor.person_id, operation.audits, request_id, facts)
         if operation.then is not None and self._viewing is not None:
             await operation.then(self._viewing, actor, params)
@@ -131,7 +133,7 @@ class Dispatcher:
         self,
         identity: Identity,
         word: str,
-        ids: BaseModel,
+        about: BaseModel,
         work: Callable[[Transaction, Actor], Awaitable[_Done]],
         request_id: str,
         *,
@@ -141,7 +143,7 @@ class Dispatcher:
 
         Args:
             word: what it is recorded under; without `recorded`, only where it is refused.
-            ids: what it is about.
+            about: what it is about.
         """
         with watched(word):
             if self._paces is not None:
@@ -151,10 +153,10 @@ class Dispatcher:
                     actor = await actors.load(tx, identity)
                     result = await work(tx, actor)
                     if recorded:
-                        await audit.append(tx, actor.organization_id, actor.person_id, word, request_id, _ids(ids))
+                        await audit.append(tx, actor.organization_id, actor.person_id, word, request_id, ids(about))
                 return result
             except (Forbidden, NotFound, Unauthorized) as refused:
-                await self._refused(identity, refused, word, _ids(ids), request_id)
+                await self._refused(identity, refused, word, ids(about), request_id)
                 raise
 
     async def admit(self, identity: Identity, to: str = "connection.open") -> None:
@@ -172,44 +174,15 @@ class Dispatcher:
         one = Refusal(word, refused.status, asked, request_id)
         await self.refusals.record(identity.organization_id, identity.person_id, [one])
 
-    async def _send(self, identity: Identity, params: messages.SendMessage) -> messages.Sent:
-        sent = await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)
-        return messages.Sent(message_id=sent["message_id"], offset=sent["offset"], at=when(sent["at"]))
+    async def _send(self, identity: Identity, params: messages.SendMessage) -> bytes:
+        return sent(
+            await self._batcher.send(identity, params.channel_id, params.client_id, params.text, params.reply_to)
+        )
 
 
 def _asked(operation: Operation, data: bytes | dict[str, Any]) -> dict[str, Any]:
     """The ids that a refused call was about; none where its parameters are not even well formed."""
     try:
-        return _ids(parse(operation.params, data))
+        return ids(parse(operation.params, data))
     except Invalid:
         return {}
-
-
-def _ids(shape: BaseModel) -> dict[str, Any]:
-    """The ids that stand in a shape's own fields: whom and what an access was about, and nothing that anybody said."""
-    return {
-        field: value
-        for field, value in shape
-        if isinstance(value, Id) or (isinstance(value, list) and value and all(isinstance(id, Id) for id in value))
-    }
-
-
-def parse(model: type[_Params], data: bytes | dict[str, Any], context: dict[str, Any] | None = None) -> _Params:
-    """Parameters from JSON, or from what HTTP carries as text in path and query. `context`: settings that they depend on.
-
-    Raises:
-        Invalid: one sentence per field that is wrong, with what it takes; what was sent is not repeated.
-    """
-    try:
-        if isinstance(data, bytes):
-            return model.model_validate_json(data, context=context)
-        return model.model_validate(data, context=context)
-    except ValidationError as wrong:
-        if wrong.errors()[0]["type"] == "json_invalid":
-            raise Invalid(
-                "The request is not JSON, or a text in it holds half of a character (a lone surrogate)."
-            ) from None
-        told = [
-            (".".join(str(part) for part in error["loc"]), error["msg"]) for error in wrong.errors(include_input=False)
-        ]
-        raise Invalid("; ".join(f"{where or 'request'}: {message}" for where, message in told)) from None

@@ -53,10 +53,21 @@ class Rates:
         if wait > self.rate.patience:
             after = wait - self.rate.patience
             raise TooMany(self._words.format(seconds=seconds(after)), after)
+        self._keep(key, whole, now)
+        return wait
+
+    def go(self, key: Hashable, now: float) -> bool:
+        """Take one for a key that need not wait for it; False, and nothing is taken, for one that would have to."""
+        whole, wait = self.rate.take(self._whole.get(key, 0.0), now)
+        if wait > 0:
+            return False
+        self._keep(key, whole, now)
+        return True
+
+    def _keep(self, key: Hashable, whole: float, now: float) -> None:
         self._whole[key] = whole
         if len(self._whole) >= self._forget_at:
             self._forget(now)
-        return wait
 
     def _forget(self, now: float) -> None:
         self._whole = {key: whole for key, whole in self._whole.items() if whole > now}

@@ -21,6 +21,10 @@ class Pace:
         self._rates = Rates(rate, words)
         self._lines: dict[Hashable, deque[tuple[float, asyncio.Future[None]]]] = {}
 
+    def go(self, key: Hashable) -> bool:
+        """Whether it is this one's turn at once; if not, nothing was taken, and `turn` has them wait."""
+        return key not in self._lines and self._rates.go(key, asyncio.get_running_loop().time())
+
     async def turn(self, key: Hashable) -> None:
         """Return when it is this one's turn. Raises TooMany when that would take too long."""
         loop = asyncio.get_running_loop()

@@ -28,10 +28,11 @@ def watched(operation: str) -> Iterator[None]:
         failure = error
         raise
     finally:
-        _over(operation, failure, perf_counter() - began)
+        over(operation, failure, perf_counter() - began)
 
 
-def _over(operation: str, failure: BaseException | None, seconds: float) -> None:
+def over(operation: str, failure: BaseException | None, seconds: float) -> None:
+    """The same for whoever has watched it without a block: it is over now, and took so long."""
     outcome = metrics.outcome(failure)
     count, time = _metrics(operation, outcome)
     count.inc()

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from pydantic import BaseModel
 
-from server.dispatching import parse
 from server.errors import Forbidden, NoSuchOperation, WarmlineError
 from server.operations import BY_NAME, LOG, OPERATIONS, OWN, SIGNED_IN, STAFF, Operation
+from server.parameters import parse
 from server.people import organizations
 from server.people.permissions import ALL, DENIALS, ROLES
 from server.people.team import Nothing

@@ -18,9 +18,10 @@ from server.api.http import bearer, body
 from server.chat import pictures
 from server.chat.pictures import PictureOf, Place
 from server.db import Transaction
-from server.dispatching import Dispatcher, parse
+from server.dispatching import Dispatcher
 from server.errors import Failed, TooMany, WarmlineError
 from server.ids import random_token
+from server.parameters import parse
 from server.people import images
 from server.people.actors import Actor, Identity
 from server.people.tokens import Verifier

@@ -5,10 +5,11 @@ import json
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any
 
-from server import events, logs
+from server import events, logs, sending
 from server.app.log import ids as _ids
 from server.app.log import key
 from server.chat.channels import summaries
@@ -147,8 +148,12 @@ class ChatPolicy:
         named = f"{channel}/{client}".encode()
         return hashlib.blake2b(named, key=self._secret, digest_size=12).hexdigest()
 
-    async def rpc(self, identity: Identity, method: str, data: bytes) -> bytes:
-        """See Policy."""
+    def rpc(self, identity: Identity, method: str, data: bytes) -> Awaitable[bytes]:
+        """See Policy. Sends are most of all that is asked, and need no task if nothing stands in their way."""
+        long = partial(self._rpc, identity, method, data)
+        return self._dispatcher.sends.begin(identity, data, long) if method == sending.NAME else long()
+
+    async def _rpc(self, identity: Identity, method: str, data: bytes) -> bytes:
         request_id = random_token()
         logs.about(request=request_id)
         try:

@@ -10,6 +10,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from server import events, metrics
 from server.chat import bodies
 from server.chat.append import CALL
 from server.chat.policy import REFUSALS
+from server.crypto import DataKey
 from server.db import Database, translated
 from server.errors import Conflict, TooMany, Unavailable, WarmlineError
 from server.events import Event, Words
@@ -36,6 +38,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
 _STOPPING = "The server is stopping. Try again."
 
 
+Done = Callable[[dict[str, Any] | WarmlineError], None]
+"""Told, once, what became of a send: {message_id, offset, at}, or why it was refused."""
+
+
 @dataclass(slots=True)
 class _Send:
     """One send on its way, encrypted under the id it will have."""
@@ -49,7 +55,8 @@ class _Send:
     key_id: str
     ciphertext: bytes
     since: float
-    done: asyncio.Future[dict[str, Any]]
+    done: "Done"
+    answered: bool = False
 
 
 @dataclass(slots=True)
@@ -112,31 +119,28 @@ class Batcher:
         """
         text = bodies.trimmed(text)
         key = await self._keys.current(who.organization_id)
+        done: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.put(key, who, channel_id, client_id, text, reply_to, partial(_settled, done))
+        return await done
+
+    def put(
+        self, key: DataKey, who: Identity, channel_id: str, client_id: str, text: str, reply_to: str | None, done: Done
+    ) -> None:
+        """The same without waiting, for whoever has the organisation's present key at hand and a text that is `trimmed`."""
+        if self._stopping:
+            done(Unavailable(_STOPPING))
+            return
         message_id = MessageId.new()
         ciphertext = bodies.close(key, who.organization_id, channel_id, message_id, who.person_id, text)
-        if self._stopping:
-            raise Unavailable(_STOPPING)
-        loop = asyncio.get_running_loop()
-        send = _Send(
-            who,
-            channel_id,
-            client_id,
-            text,
-            reply_to,
-            message_id,
-            key.id,
-            ciphertext,
-            loop.time(),
-            loop.create_future(),
-        )
-        lane_key = (str(who.organization_id), channel_id)
-        lane = self._lanes.setdefault(lane_key, _Lane())
+        since = asyncio.get_running_loop().time()
+        send = _Send(who, channel_id, client_id, text, reply_to, message_id, key.id, ciphertext, since, done)
+        lane_key = (who.organization_id, channel_id)
+        lane = self._lanes.get(lane_key)
+        if lane is None:
+            lane = self._lanes[lane_key] = _Lane()
         lane.sends.append(send)
         if not lane.queued:
             self._queue(lane_key, lane)
-        answer = await send.done
-        metrics.SEND_SECONDS.observe(loop.time() - send.since)
-        return answer
 
     def _queue(self, lane_key: tuple[str, str], lane: _Lane) -> None:
         lane.queued = True
@@ -172,7 +176,7 @@ class Batcher:
     def _settle(self, lane_key: tuple[str, str]) -> None:
         """Drop the lane when it is empty; else queue it again, after a pause if its channel was held."""
         lane = self._lanes[lane_key]
-        lane.sends = deque(send for send in lane.sends if not send.done.done())
+        lane.sends = deque(send for send in lane.sends if not send.answered)
         if not lane.sends:
             del self._lanes[lane_key]
         elif lane.pause:
@@ -198,7 +202,7 @@ class Batcher:
         written = []
         for row in rows:
             send = batch[row["item"] - 1]
-            lane = self._lanes[str(send.who.organization_id), send.channel_id]
+            lane = self._lanes[send.who.organization_id, send.channel_id]
             if row["outcome"] == "busy":
                 self._held(send, lane)
                 continue
@@ -257,13 +261,25 @@ class Batcher:
 
 
 def _answer(send: _Send, row: asyncpg.Record) -> None:
-    if not send.done.done():
-        send.done.set_result({"message_id": row["message_id"], "offset": row["log_offset"], "at": row["created_at"]})
+    if not send.answered:
+        send.answered = True
+        metrics.SEND_SECONDS.observe(asyncio.get_running_loop().time() - send.since)
+        send.done({"message_id": row["message_id"], "offset": row["log_offset"], "at": row["created_at"]})
 
 
 def _fail(send: _Send, error: WarmlineError) -> None:
-    if not send.done.done():
-        send.done.set_exception(type(error)(error.message))
+    if not send.answered:
+        send.answered = True
+        send.done(type(error)(error.message))
+
+
+def _settled(done: asyncio.Future[dict[str, Any]], outcome: dict[str, Any] | WarmlineError) -> None:
+    if done.done():
+        return
+    if isinstance(outcome, WarmlineError):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
 
 
 def _event(send: _Send, row: asyncpg.Record) -> Event:

@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
 def found(chosen: argparse.Namespace) -> None:
     """Found one."""
     from server.crypto import MasterKey
-    from server.dispatching import parse
+    from server.parameters import parse
     from server.people import organizations, team
 
     wanted = {"name": chosen.administrator, "email": chosen.email, "role": "ADMIN"}

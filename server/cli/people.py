@@ -27,9 +27,9 @@ def archive(chosen: argparse.Namespace) -> None:
     """Preview it, or request it."""
     from server.chat import archiving
     from server.chat.archiving import ArchiveTeamMember
-    from server.dispatching import parse
     from server.errors import NotFound
     from server.ids import OrganizationId
+    from server.parameters import parse
 
     given = {"team_member_id": chosen.person, "successor_id": chosen.successor}
     params = parse(ArchiveTeamMember, given)

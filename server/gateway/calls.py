@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from server.gateway.settings import GatewaySettings
 
-Job = Callable[[], Coroutine[None, None, None]]
+Job = Callable[[], Awaitable[Any]]
+"""Begins something. A future is waited for as it is; anything else gets a task."""
 
 
 class Calls:
@@ -14,7 +16,7 @@ class Calls:
 
     __slots__ = ("_begun", "_bytes", "_idle", "_settings", "_tasks", "_waiting")
 
-    def __init__(self, settings: GatewaySettings, tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(self, settings: GatewaySettings, tasks: set[asyncio.Future[Any]]) -> None:
         self._settings = settings
         self._tasks = tasks
         self._begun = 0
@@ -48,11 +50,11 @@ class Calls:
 
     def _begin(self, job: Job) -> None:
         self._begun += 1
-        task = asyncio.create_task(job())
+        task = asyncio.ensure_future(job())
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         self._begun -= 1
         if self._waiting:

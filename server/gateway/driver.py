@@ -235,19 +235,27 @@ class Driver:
             busy = p.Error(p.ErrorCode.TOO_MANY_REQUESTS, "Too many commands at once. Try again in a moment.", True)
             self._say(p.Reply(number, busy))
 
-    async def _call(self, call: Call) -> None:
+    def _call(self, call: Call) -> asyncio.Future[bytes]:
         assert self._connection.admission is not None
+        running = asyncio.ensure_future(
+            self._parts.policy.rpc(self._connection.admission.identity, call.method, call.data)
+        )
+        running.add_done_callback(partial(self._called, call.id))
+        return running
+
+    def _called(self, number: int, running: asyncio.Future[bytes]) -> None:
+        if running.cancelled():
+            return
         result: p.Result
-        try:
-            result = p.RpcResult(
-                await self._parts.policy.rpc(self._connection.admission.identity, call.method, call.data)
-            )
-        except WarmlineError as error:
+        error = running.exception()
+        if error is None:
+            result = p.RpcResult(running.result())
+        elif isinstance(error, WarmlineError):
             result = as_error(error)
-        except Exception:
-            log.exception("an operation failed")
+        else:
+            log.error("an operation failed", exc_info=error)
             result = p.Error(p.ErrorCode.INTERNAL, "Something went wrong here. Try again.", True)
-        self._say(p.Reply(call.id, result))
+        self._say(p.Reply(number, result))
 
     async def _ask(self, question: p.Question) -> None:
         self._perform(await questions.answer(self._connection, question, self._parts))

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from server.gateway.channels import Channels
 from server.gateway.doors import Doors
@@ -28,7 +29,7 @@ class Parts:
     settings: GatewaySettings
     counters: Counters
     doors: Doors
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Future[Any]] = field(default_factory=set)
     """Operations under way, of connections that may be gone."""
 
     def knows(self, epoch: str) -> bool:

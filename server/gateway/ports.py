@@ -9,7 +9,7 @@ organisations may use one name, never one key). A *person key* names a person th
 set of views of a channel (the product has "staff" and "patient"): a publication is encoded once per audience.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -144,8 +144,9 @@ class Policy(Protocol):
         """Write a publication into the channel's log. Raises WarmlineError."""
         ...
 
-    async def rpc(self, identity: Any, method: str, data: bytes) -> bytes:
-        """Run one operation and return its result as JSON without raw newlines. Raises WarmlineError."""
+    def rpc(self, identity: Any, method: str, data: bytes) -> Awaitable[bytes]:
+        """Run one operation; its result is JSON without raw newlines. What is awaited raises WarmlineError, the call itself
+        nothing; a future stands for what is under way already, and costs no task."""
         ...
 
     async def hints(self, pairs: Sequence[tuple[str, str]]) -> Sequence[Hint]:
