@@ -39,8 +39,9 @@ format: ## rewrite the code in the one style
 bench: ## measure the figures of benchmarks/README.md here and now. BENCH="…" adds options
 	$(TEST) python -m benchmarks $(BENCH)
 
-faults: ## break everything on purpose under load and write down what came of it: docs/reliability.md. FAULTS="--seconds 5" is shorter
-	$(TEST) python -m tests.faults $(FAULTS)
+faults: ## break everything on purpose under load, and write docs/reliability.md. SECONDS=25 SEEDS=3 ROWS="R12 R27" RESUME=1
+	$(TEST) python -m tests.faults $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume) $(if $(ROWS),--rows $(ROWS)) $(FAULTS)
 
 screenshots: ## pictures of every page and state into screenshots/ (tests/web/screenshots*.py)
 	$(TEST) python -m pytest -q $(wildcard tests/web/screenshots*.py)

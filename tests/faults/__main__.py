@@ -1,134 +1,110 @@
 """`python -m tests.faults` (make faults): play every scenario, one after the other, and write down what came of each.
 
-Writes docs/reliability.md, histories that were found wrong beside the logs of the run, and ends with 1 if any was.
+Writes docs/reliability.md after every row, histories that were found wrong beside the logs of the run, and ends with 1 if any
+was. What was played stays in .faults/, so that rows can be played by themselves, and a run that was broken off be resumed.
 """
 
 import argparse
+import asyncio
+import logging
 import os
-import platform
 import sys
 import tempfile
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
+from tests.faults import ordinary, results
+from tests.faults.page import PAGE, page
 from tests.faults.playing import play
-from tests.faults.run import Run
+from tests.faults.results import Result
 from tests.faults.scenarios import SCENARIOS, Scenario
-from tests.support.history import CHECKS
-from tests.support.history.whole import answered_again, figures
 
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-
-INTRODUCTION = """# What was broken on purpose, and what came of it
-
-The last full run of `make faults`. Gateways run as processes of their own, each behind lines of ours to Postgres and
-Redis. People write (with retries under one key), listen (dropping their line now and then, and coming back with their
-position), and are removed and added again; by the raw protocol and by centrifuge-python. Meanwhile things are broken by
-a plan that a seed decides. Then everything is healed and read: by SQL, by the history of every gateway, and by somebody
-who has never been there. The whole record is judged by the thirteen checks of `tests/support/history`, which know the
-guarantees and nothing of the product: K1 nothing acknowledged lost, K2 nothing that nobody sent, K3 nothing twice, K4
-no holes, K5 one order for all, K6 what was answered first stands first, K7 every listener's stream unbroken, K8 no
-false "recovered", K9 everybody arrives, K10 nothing to who was removed or belongs elsewhere, K11 retries get one
-answer, K12 the run meant something, K13 sends are answered again soon.
-
-That the checks find what is wrong is shown by `tests/faults/test_teeth.py`: eight bugs planted on purpose, each found.
-Rows of the catalogue that need no load are tests of their own; those carry the row's name (`@pytest.mark.catalogue`).
-"""
+Todo = list[tuple[Scenario, int]]
 
 
-@dataclass
-class Played:
-    """What came of one run."""
-
-    scenario: Scenario
-    seed: int
-    going: Run | None
-    error: str = ""
-
-    @property
-    def good(self) -> bool:
-        """Whether every check was satisfied."""
-        return self.going is not None and bool(self.going.found) and not any(self.going.found.values())
-
-    def row(self) -> str:
-        """For the table."""
-        what = f"{self.scenario.name}: {self.scenario.says}"
-        if self.going is None or not self.going.found:
-            return f"| {what} | {self.seed} | | | | | | | | did not come to an end: {self.error} |"
-        history = self.going.history
-        counted = figures(history)
-        injected = Counter(event.fault for event in history.of("fault.start"))
-        again = max((took for _, took in answered_again(history)), default=0.0)
-        red = [name for name in CHECKS if self.going.found[name]]
-        told = ", ".join(f"{name} ×{count}" for name, count in injected.items())
-        numbers = [counted[name] for name in ("sends", "unknown", "deliveries", "recoveries", "resets")]
-        cells = [what, self.seed, told, *numbers, f"{again:.1f} s", f"**{', '.join(red)} red**" if red else "all green"]
-        return "| " + " | ".join(map(str, cells)) + " |"
+def planned(chosen: argparse.Namespace) -> tuple[Todo, dict[str, list[str]]]:
+    """The runs with their seeds, and the rows with tests, that the options ask for."""
+    wanted = set(chosen.rows or ())
+    some = [one for one in SCENARIOS if not wanted or set(one.rows) & wanted]
+    todo = [(one, chosen.seed + n) for one in some for n in range(chosen.seeds if one.rows == ("R36",) else 1)]
+    return todo, {row: tests for row, tests in ordinary.rows().items() if not wanted or row in wanted}
 
 
-async def play_all(options: argparse.Namespace, folder: Path) -> list[Played]:
+def missing(chosen: argparse.Namespace, done: list[Result]) -> list[str]:
+    """Rows that nothing is kept of."""
+    everything, tests = planned(argparse.Namespace(**vars(chosen) | {"rows": None}))
+    there = {one.row for one in done}
+    return sorted({one.name for one, _ in everything if one.name not in there} | (tests.keys() - there))
+
+
+async def run(scenario: Scenario, seed: int, chosen: argparse.Namespace, folder: Path) -> Result:
+    """One run; what is wrong is told at once."""
+    place = Path(tempfile.mkdtemp(prefix=f"{scenario.name}-", dir=folder))
+    place.chmod(0o711)
+    going, error = None, ""
+    least = {"sends": int(chosen.seconds * chosen.sends), "recoveries": int(chosen.seconds * chosen.recoveries)}
+    try:
+        going = await play(scenario, place, seed, chosen.seconds, **least)
+    except Exception as wrong:
+        logging.getLogger(__name__).exception("%s did not come to an end", scenario.name)
+        error = f"{type(wrong).__name__}: {wrong}"[:300].replace("|", "/").replace("\n", " ")
+    made = results.result(scenario, seed, chosen.seconds, going, error)
+    if going and not made.good:
+        (place / "history.jsonl").write_text("\n".join(event.line() for event in going.history.events))
+        for found in going.found.values():
+            for finding in found[:5]:
+                print("   ", finding, flush=True)
+        print("    its history and logs:", place, flush=True)
+    return made
+
+
+async def play_all(chosen: argparse.Namespace, folder: Path) -> list[Result]:
     """One after the other, so that none disturbs the next."""
-    chosen = [one for one in SCENARIOS if not options.rows or set(one.rows) & set(options.rows)]
-    plans = [(one, options.seed + n) for one in chosen for n in range(options.storms if one.rows == ("R36",) else 1)]
-    least = {"sends": options.sends, "recoveries": options.recoveries}
-    done = []
-    for scenario, seed in plans:
-        place = Path(tempfile.mkdtemp(prefix=f"{scenario.name}-", dir=folder))
-        place.chmod(0o711)
-        played = Played(scenario, seed, None)
-        try:
-            played.going = await play(scenario, place, seed, options.seconds, **least)
-        except Exception as error:
-            played.error = f"{type(error).__name__}: {error}"[:300].replace("|", "/").replace("\n", " ")
-        done.append(played)
-        print(played.row(), flush=True)
-        if played.going and not played.good:
-            (place / "history.jsonl").write_text("\n".join(event.line() for event in played.going.history.events))
-            for name, found in played.going.found.items():
-                for finding in found[:5]:
-                    print("   ", name, finding, flush=True)
+    kept = results.read() if chosen.rows or chosen.resume else []
+    there = {one.key for one in kept if one.good} if chosen.resume else set()
+    todo, tests = planned(chosen)
+    done: list[Result] = []
+
+    def tell(made: Result) -> None:
+        nonlocal kept
+        done.append(made)
+        kept = results.with_(kept, made)
+        results.keep(kept)
+        chosen.to.write_text(page(kept, missing(chosen, kept)))
+        print(f"{made.at[-5:]} {made.row} (seed {made.seed}): {made.verdict}; {made.figures} {made.notes}", flush=True)
+
+    for scenario, seed in todo:
+        if (scenario.name, seed) not in there:
+            tell(await run(scenario, seed, chosen, folder))
+    for row, names in tests.items():
+        if (row, 0) not in there:
+            tell(await asyncio.to_thread(ordinary.played, row, names, folder))
     return done
 
 
-def page(done: list[Played], options: argparse.Namespace, before: tuple[float, ...]) -> str:
-    """The document."""
-    loads = f"{before[0]:.1f} at its beginning and {os.getloadavg()[0]:.1f} at its end"
-    around = (
-        f"This run: seed {options.seed}, about {options.seconds:g} s of faults each, on {os.cpu_count()} processors "
-        f"({platform.machine()}, {platform.system()}, Python {platform.python_version()}), with a load average of {loads}. "
-        "Gateways, Postgres, Redis, the lines between them and everybody who takes part share that machine: "
-        "the times say how soon things went on there, and nothing about a machine of its own. "
-        f"A run had to have {options.sends} answered sends and {options.recoveries} recoveries that brought something, "
-        "or K12 is red."
-    )
-    head = (
-        "| row, what was broken | seed | injected | sends answered | outcomes unknown | deliveries | recoveries | resets | "
-        "longest until the next answer | K1–K13 |\n|---|---|---|---|---|---|---|---|---|---|"
-    )
-    good = f"{sum(one.good for one in done)} of {len(done)} runs were found good by all thirteen checks."
-    return "\n".join((INTRODUCTION, around, "", good, "", head, *(one.row() for one in done), ""))
+def options() -> argparse.ArgumentParser:
+    """What can be said to it; `make faults` takes SECONDS, SEEDS, SEED, ROWS and RESUME."""
+    made = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    made.add_argument("--seconds", type=float, default=25.0, help="how long things are broken in each run, about")
+    made.add_argument("--seeds", type=int, default=3, help="runs of R36, each with another seed")
+    made.add_argument("--seed", type=int, default=1, help="the first one")
+    made.add_argument("--rows", nargs="*", help="some rows alone")
+    made.add_argument("--resume", action="store_true", help="leave out what was played before and found good")
+    made.add_argument("--sends", type=float, default=20, help="answered sends that a run must have, per second")
+    made.add_argument("--recoveries", type=float, default=1, help="recoveries that bring something, per second")
+    made.add_argument("--to", type=Path, default=PAGE, help="where the table goes")
+    return made
 
 
 def main() -> int:
     """Play, write, and say with the exit status whether all was well."""
-    options = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--seconds", type=float, default=60.0, help="how long things are broken in each run, about")
-    options.add_argument("--storms", type=int, default=3, help="runs of R36, each with another seed")
-    options.add_argument("--sends", type=int, default=1000, help="answered sends that a run must have")
-    options.add_argument("--recoveries", type=int, default=50)
-    options.add_argument("--rows", nargs="*", help="some rows alone; nothing is then written to docs/reliability.md")
-    options.add_argument("--to", type=Path, default=PAGE, help="where the table goes")
-    chosen = options.parse_args()
+    chosen = options().parse_args()
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)  # that its connections are ended is what all this is about
     folder = Path(tempfile.mkdtemp(prefix="warmline-faults-"))
     folder.chmod(0o711)
-    before = os.getloadavg()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; logs: {folder}", flush=True)
     done = uvloop.run(play_all(chosen, folder))
-    if not chosen.rows:
-        chosen.to.write_text(page(done, chosen, before))
     return 0 if all(one.good for one in done) else 1
 
 

@@ -15,6 +15,7 @@ from tests.faults.standby import caught_up
 from tests.faults.ward import Node, Ward
 
 PROMOTED = "standby promoted without the tail"
+RESTORED = "restored from a backup to a moment before"
 
 Fault = Callable[["Nemesis"], Awaitable[None]]
 
@@ -200,6 +201,19 @@ class Nemesis:
                 self.missed(PROMOTED, "nothing was answered that it lacks")
             await ward.standby.promote()
             ward.moved_to(ward.standby)
+
+    async def restore(self, seconds: float = 2.0) -> None:
+        """What was written in this time is lost: another server takes over, restored to the moment before it."""
+        ward = self.ward
+        assert ward.backup is not None
+        async with self.broken(RESTORED):
+            moment, answered = await ward.backup.moment(), len(ward.recorder.events)
+            await asyncio.sleep(seconds)
+            await ward.backup.archived()
+            if not any(event.kind == "send.ok" for event in ward.recorder.events[answered:]):
+                self.missed(RESTORED, "nothing was answered that it lacks")
+            await ward.postgres.kill()
+            ward.moved_to(await ward.backup.restore(moment))
 
     async def hold_channel(self, channel: str, seconds: float = 4.0) -> None:
         """Somebody holds the row that a channel's offsets come from."""

@@ -28,6 +28,7 @@ async def play(
         doorbell=luckless.connection if scenario.misfortune else None,
         worker=scenario.worker,
         standby=scenario.standby,
+        backup=scenario.backup,
         **scenario.settings,
     ) as made:
         async with run(

@@ -26,6 +26,10 @@ class Run:
     channels: dict[str, str]
     """Who may read each of them at the end."""
     doorbell: Any = None
+    notes: list[str] = field(default_factory=list)
+    """What is worth telling of this run beside the checks."""
+    wrong: list[str] = field(default_factory=list)
+    """What else had to hold, and did not."""
     history: History = field(default_factory=lambda: History([]))
     found: dict[str, list[Finding]] = field(default_factory=dict)
 
@@ -34,9 +38,13 @@ class Run:
         await self.sdk.stop_writing(within)
         await self.load.stop_writing(within)
 
+    def hold(self, good: bool, says: str) -> None:
+        """Something else that must be so in this run, in words that hold either way."""
+        (self.notes if good else self.wrong).append(says)
+
     def judge(self) -> None:
         """Raises AssertionError with what the checks found, if anything."""
-        wrong = [str(finding) for some in self.found.values() for finding in some]
+        wrong = self.wrong + [str(finding) for some in self.found.values() for finding in some]
         shown = "\n".join(wrong[:20])
         assert not wrong, f"{len(wrong)} findings:\n{shown}\n{self.ward.logs()[-3000:]}"
 

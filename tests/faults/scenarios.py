@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.nemesis import PROMOTED, Nemesis
+from tests.faults.nemesis import PROMOTED, RESTORED, Nemesis
 from tests.faults.planted import in_database
+from tests.faults.renewed import restored
 from tests.faults.run import Run
 from tests.support.doorbell import Subscriber
 
@@ -57,6 +58,7 @@ class Scenario:
     gateways: int = 2
     worker: bool = False
     standby: bool = False
+    backup: bool = False
     churn: bool = True
     misfortune: bool = False
     settings: dict[str, str] = field(default_factory=dict)
@@ -129,13 +131,6 @@ async def rolling(going: Run, seconds: float) -> None:
             return
 
 
-async def set_back(going: Run, seconds: float) -> None:
-    """The database forgets its tail and says so."""
-    await asyncio.sleep(seconds / 2)
-    await going.nemesis.set_back(list(going.channels))
-    await asyncio.sleep(max(2.0, seconds / 2))
-
-
 async def promoted(going: Run, seconds: float) -> None:
     """The primary dies, and the standby that takes over lacks the tail."""
     await asyncio.sleep(seconds / 2)
@@ -179,8 +174,8 @@ SCENARIOS = [
              {"database connections ended": 1, "database lines cut": 1}, own=True, settings={"WARMLINE_POOL_SIZE": "2"}),
     Scenario(("R12",), "a standby that lacks the tail is promoted", promoted, {PROMOTED: 1}, own=True, standby=True, churn=False,
              plan={"loses": [PROMOTED], "resets": 1, "ok_within": 30.0}),
-    Scenario(("R13",), "the database loses its tail, and its log has a new epoch", set_back, {"database set back": 1},
-             churn=False, plan={"loses": ["database set back"], "resets": 1}),
+    Scenario(("R13",), "Postgres restored from a backup, to a moment before the last messages", restored, {RESTORED: 1},
+             own=True, backup=True, churn=False, plan={"loses": [RESTORED], "resets": 5, "ok_within": 30.0}),
     Scenario(("R16",), "somebody holds a channel's row", held, {"a channel's row held": 1}),
     Scenario(("R17",), "transactions of many writers fail at their end", rolled_back, {"transactions fail at their end": 1}),
     Scenario(("R19",), "answers cut anywhere within", again(Nemesis.cut_within_answers, Nemesis.cut_lines),

@@ -21,6 +21,7 @@ from server.chat.batcher import Batcher
 from server.db import Database
 from server.dev.embedded import Postgres, Redis, free_port
 from tests.faults.recorder import Recorder
+from tests.faults.restoring import Backup, backed_up
 from tests.faults.standby import Standby, following
 from tests.support.cast import MASTER, Clinic, found
 from tests.support.cluster import Databases, running
@@ -68,6 +69,7 @@ class Ward:
     standby: Standby | None = None
     replication: Proxy | None = None
     """The line by which the standby follows."""
+    backup: Backup | None = None
     homes: dict[str, Clinic] = field(default_factory=dict)
 
     def token(self, person: str) -> str:
@@ -132,6 +134,7 @@ async def ward(
     doorbell: Filter | None = None,
     worker: bool = False,
     standby: bool = False,
+    backup: bool = False,
     **settings: str,
 ) -> AsyncIterator[Ward]:
     """Everything started; at the end everything ended.
@@ -143,6 +146,7 @@ async def ward(
         doorbell: makes a filter for each connection to Redis (tests/support/doorbell.py).
         worker: whether a worker runs beside them.
         standby: whether another Postgres follows the first.
+        backup: whether Postgres archives its log, so that it can be restored to a moment in the past.
         settings: of the gateways, beside those that give them room.
     """
     async with contextlib.AsyncExitStack() as ends:
@@ -150,6 +154,7 @@ async def ward(
         follower, replication = (
             await ends.enter_async_context(following(postgres, folder / "standby")) if standby else (None, None)
         )
+        kept = await ends.enter_async_context(backed_up(postgres, folder / "backup")) if backup else None
         databases = shared[0] if shared else Databases(postgres.url())
         if not shared:
             await databases.make_template()
@@ -176,7 +181,7 @@ async def ward(
             await found(database, batcher),
             url,
         )
-        made.standby, made.replication = follower, replication
+        made.standby, made.replication, made.backup = follower, replication, kept
         for home in (made.clinic, made.elsewhere):
             made.resident(home.clinician, home)
         ends.callback(end, made)
