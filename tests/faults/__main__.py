@@ -18,7 +18,8 @@ from tests.faults import ordinary, results
 from tests.faults.page import PAGE, page
 from tests.faults.playing import play
 from tests.faults.results import Result
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.scenario import Scenario
+from tests.faults.scenarios import SCENARIOS
 
 Todo = list[tuple[Scenario, int]]
 

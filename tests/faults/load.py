@@ -5,8 +5,9 @@ import contextlib
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from websockets import WebSocketException
 
@@ -51,6 +52,10 @@ class Load:
         streams = [Heard(one, recorder=self.recorder, client=name, person=person) for one in channels]
         self.listeners += streams
         self._tasks.append(asyncio.create_task(self._listen(name, person, streams)))
+
+    def take_part(self, parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Others take part, until everything ends."""
+        self._tasks += [asyncio.create_task(part) for part in parts]
 
     async def stop_writing(self, within: float = 30) -> None:
         """End the writing; every send that is under way is tried until it is known, as long as that."""

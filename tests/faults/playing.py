@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.faults.run import Run, run
-from tests.faults.scenarios import Misfortune, Scenario
+from tests.faults.scenario import Scenario
+from tests.faults.scenarios import Misfortune
 from tests.faults.ward import Shared, ward
 
 
@@ -29,10 +30,19 @@ async def play(
         worker=scenario.worker,
         standby=scenario.standby,
         backup=scenario.backup,
+        early=scenario.early,
+        new_master=scenario.new_master,
+        counted=scenario.counted,
+        program=scenario.program,
         **scenario.settings,
     ) as made:
         async with run(
-            made, seed, churn=scenario.churn, patience=20, **({"faults": scenario.faults} | plan | scenario.plan)
+            made,
+            seed,
+            churn=scenario.churn,
+            patience=20,
+            **scenario.load,
+            **({"faults": scenario.faults} | plan | scenario.plan),
         ) as going:
             going.doorbell = luckless
             await scenario.breaks(going, seconds)

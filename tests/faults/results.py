@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.faults.run import Run
-from tests.faults.scenarios import Scenario
+from tests.faults.scenario import Scenario
 from tests.support.history import CHECKS
 from tests.support.history.whole import answered_again, figures
 

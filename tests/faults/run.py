@@ -1,7 +1,7 @@
 """One run: people write and listen while something is broken; then everything is healed, read, and judged."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,10 @@ class Run:
         """Nobody writes any more; what is under way is tried until it is known, as long as that."""
         await self.sdk.stop_writing(within)
         await self.load.stop_writing(within)
+
+    def also(self, parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Others take part as well, until everything is over."""
+        self.load.take_part(parts)
 
     def hold(self, good: bool, says: str) -> None:
         """Something else that must be so in this run, in words that hold either way."""

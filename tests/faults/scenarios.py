@@ -1,20 +1,24 @@
 """The rows of the catalogue that are runs with faults, one small function each: what is broken while people write and listen."""
 
 import asyncio
-import itertools
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
+from tests.faults.dawdling import FAULT as DAWDLING
+from tests.faults.dawdling import ROOM, dawdling
+from tests.faults.draining import ROLLED, rolling
+from tests.faults.herd import KILLED, herd
 from tests.faults.nemesis import PROMOTED, RESTORED, Nemesis
 from tests.faults.planted import in_database
 from tests.faults.renewed import restored
+from tests.faults.rotating import REWRAPPED, ROTATED, with_keys_changing
 from tests.faults.run import Run
+from tests.faults.scenario import Scenario, again
+from tests.faults.stalled import FAULT as STALLED
+from tests.faults.stalled import stalled
+from tests.faults.twenty import FAULT as TWENTY
+from tests.faults.twenty import twenty
 from tests.support.doorbell import Subscriber
-
-Break = Callable[[Run, float], Awaitable[None]]
 
 
 class Misfortune:
@@ -40,48 +44,6 @@ class Misfortune:
             self._kept = [reply]
             return kept
         return [*([] if what == "lose" else [reply, reply]), *kept]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One run.
-
-    `rows` of the catalogue; `breaks` gets the seconds that it should take, about; `faults`: what must happen at least, in a
-    short run; `own`: it harms Postgres or Redis, so they must be its own; `settings` of the gateways; `plan`: see Plan.
-    """
-
-    rows: tuple[str, ...]
-    says: str
-    breaks: Break
-    faults: dict[str, int]
-    own: bool = False
-    gateways: int = 2
-    worker: bool = False
-    standby: bool = False
-    backup: bool = False
-    churn: bool = True
-    misfortune: bool = False
-    settings: dict[str, str] = field(default_factory=dict)
-    plan: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """For tables and test ids."""
-        return "+".join(self.rows)
-
-
-def again(*acts: Callable[[Nemesis], Awaitable[None]], calm: float = 1.0) -> Break:
-    """One act after the other, each at least once, until the time is over, with a calm between them."""
-
-    async def breaks(going: Run, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        for number in itertools.count():
-            await asyncio.sleep(going.nemesis.luck.uniform(0.5, 1.5) * calm)
-            if number >= len(acts) and time.monotonic() > until:
-                return
-            await acts[number % len(acts)](going.nemesis)
-
-    return breaks
 
 
 async def misfortune(going: Run, seconds: float) -> None:
@@ -122,15 +84,6 @@ async def rolled_back(going: Run, seconds: float) -> None:
             going.nemesis.missed("transactions fail at their end", "no sender noticed")
 
 
-async def rolling(going: Run, seconds: float) -> None:
-    """One gateway after the other is restarted, again and again."""
-    until = time.monotonic() + seconds
-    while True:
-        await going.nemesis.roll()
-        if time.monotonic() > until:
-            return
-
-
 async def promoted(going: Run, seconds: float) -> None:
     """The primary dies, and the standby that takes over lacks the tail."""
     await asyncio.sleep(seconds / 2)
@@ -157,9 +110,19 @@ async def small_storm(going: Run, seconds: float) -> None:
 
 
 KILL, CUT = "kill -9 of a gateway", "lines cut within an answer"
+JUMPED = "clocks jump by an hour"
+
+
+async def skewed(going: Run, seconds: float) -> None:
+    """The clocks do that by themselves."""
+    async with going.nemesis.broken(JUMPED):
+        await asyncio.sleep(max(seconds, 7.0))
+
 
 SCENARIOS = [
-    Scenario(("R01",), "gateways killed, one after the other", again(Nemesis.kill_gateway), {KILL: 2}, gateways=3, worker=True),
+    Scenario(("R01", "S32"), "gateways killed, one after the other, while all keys change",
+             with_keys_changing(again(Nemesis.kill_gateway)), {KILL: 2, ROTATED: 1, REWRAPPED: 1}, gateways=3, worker=True,
+             new_master=True),
     Scenario(("R04",), "Redis killed, back empty", again(Nemesis.redis_restart), {"Redis killed, back empty": 1}, own=True),
     Scenario(("R05",), "Redis drops its subscribers", again(Nemesis.pubsub_kill), {"CLIENT KILL TYPE pubsub": 1}, own=True),
     Scenario(("R07",), "Redis answers nobody", again(Nemesis.redis_pause), {"Redis paused": 1}, own=True),
@@ -178,11 +141,19 @@ SCENARIOS = [
              own=True, backup=True, churn=False, plan={"loses": [RESTORED], "resets": 5, "ok_within": 30.0}),
     Scenario(("R16",), "somebody holds a channel's row", held, {"a channel's row held": 1}),
     Scenario(("R17",), "transactions of many writers fail at their end", rolled_back, {"transactions fail at their end": 1}),
+    Scenario(("R18",), "one message sent twenty times at once, on different gateways", twenty, {TWENTY: 1}, gateways=3),
     Scenario(("R19",), "answers cut anywhere within", again(Nemesis.cut_within_answers, Nemesis.cut_lines),
              {CUT: 1, "all lines cut": 1}),
+    Scenario(("R23",), "two hundred readers stall in a channel where much is said", stalled, {STALLED: 1}),
+    Scenario(("R24",), "two thousand sockets that never come to the point", dawdling, {DAWDLING: 1}, settings=ROOM),
     Scenario(("R25",), "lines gone silent without an end", again(Nemesis.silence_lines), {"lines gone silent": 1}),
-    Scenario(("R28",), "rolling restart under load", rolling, {"rolling restart of a gateway": 2}),
+    Scenario(("R27",), "a gateway killed with a thousand connections of twenty channels each", herd, {KILLED: 1}, churn=False,
+             counted=True, load={"writers": 1, "listeners": 1, "pause": 0.3, "restless": 0.0},
+             plan={"sends": 20, "recoveries": 1000}),
+    Scenario(("R28",), "rolling restart under load", rolling, {ROLLED: 2}),
     Scenario(("R29",), "gateways stand still for three seconds", again(Nemesis.stand_still), {"SIGSTOP of a gateway": 1}),
+    Scenario(("R30",), "gateways whose clocks jump by an hour, one ahead and one behind", skewed, {JUMPED: 1}, early=True,
+             program=("tests.faults.skewed",)),
     Scenario(("R36",), "everything, by luck", storm, {}, own=True, gateways=3, worker=True, plan={"ok_within": 30.0}),
 ]  # fmt: skip
 """In the order of the catalogue."""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.playing import play
-from tests.faults.scenarios import SCENARIOS, SMALL_STORM, Scenario
+from tests.faults.scenario import Scenario
+from tests.faults.scenarios import SCENARIOS, SMALL_STORM
 from tests.faults.ward import Shared
 
 SECONDS = 2.0

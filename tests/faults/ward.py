@@ -4,26 +4,31 @@ Everything between the processes passes through a proxy of ours, so every line c
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from server.chat.batcher import Batcher
+from server.crypto import MasterKey
 from server.db import Database
 from server.dev.embedded import Postgres, Redis, free_port
 from tests.faults.recorder import Recorder
 from tests.faults.restoring import Backup, backed_up
 from tests.faults.standby import Standby, following
-from tests.support.cast import MASTER, Clinic, found
+from tests.faults.statements import Statements
+from tests.support.cast import Clinic, found
 from tests.support.cluster import Databases, running
 from tests.support.proxy import Filter, Proxy, proxy
 from tests.support.site import Gateway, Site
@@ -36,6 +41,7 @@ ROOMY = {
 """Limits that a few people who stand for many would meet at once."""
 
 PRODUCT = ("server", "serve")
+MASTER_RAW, NEW_MASTER = bytes(range(32)), secrets.token_bytes(32)
 
 Shared = tuple[Databases, Postgres, Redis]
 
@@ -48,6 +54,7 @@ class Node:
     gateway: Gateway
     to_postgres: Proxy
     to_redis: Proxy
+    sql: Statements
 
 
 @dataclass
@@ -70,11 +77,15 @@ class Ward:
     replication: Proxy | None = None
     """The line by which the standby follows."""
     backup: Backup | None = None
+    early: bool = False
+    """Whether tokens are issued as if two hours ago, so that a clock that is behind takes them as well."""
     homes: dict[str, Clinic] = field(default_factory=dict)
 
     def token(self, person: str) -> str:
         """For whoever takes part."""
-        return self.site.token(self.homes[person].identity(person), 3600 * 4)
+        when = time.time() - 7200 * self.early
+        with mock.patch("time.time", lambda: when):
+            return self.site.token(self.homes[person].identity(person), 3600 * 6)
 
     def resident(self, person: str, clinic: Clinic | None = None) -> str:
         """Somebody takes part; whose they are is part of the history."""
@@ -135,6 +146,9 @@ async def ward(
     worker: bool = False,
     standby: bool = False,
     backup: bool = False,
+    early: bool = False,
+    new_master: bool = False,
+    counted: bool = False,
     **settings: str,
 ) -> AsyncIterator[Ward]:
     """Everything started; at the end everything ended.
@@ -147,6 +161,9 @@ async def ward(
         worker: whether a worker runs beside them.
         standby: whether another Postgres follows the first.
         backup: whether Postgres archives its log, so that it can be restored to a moment in the past.
+        early: see Ward.
+        new_master: whether the gateways know a second master key.
+        counted: whether the statements of every gateway are counted.
         settings: of the gateways, beside those that give them room.
     """
     async with contextlib.AsyncExitStack() as ends:
@@ -161,13 +178,16 @@ async def ward(
         url = await databases.create()
         if shared:
             ends.push_async_callback(databases.drop, url)
-        database = Database(url, MASTER, lambda topic, payload: None)
+        database = Database(url, MasterKey(MASTER_RAW, NEW_MASTER), lambda topic, payload: None)
         await database.start()
         ends.push_async_callback(database.stop)
         batcher = Batcher(database, lambda topic, payload: None)
         await batcher.start()
         ends.push_async_callback(batcher.stop)
-        site = Site(folder, url, redis.url(), bytes(range(32)))
+        site = Site(folder, url, redis.url(), MASTER_RAW)
+        if new_master:
+            (folder / "new-master").write_text(base64.b64encode(NEW_MASTER).decode())
+            site.environment["WARMLINE_MASTER_KEY_FILE"] += f",{folder / 'new-master'}"
         front = await ends.enter_async_context(proxy())
         front.in_turn = True
         made = Ward(
@@ -180,13 +200,15 @@ async def ward(
             await found(database, batcher),
             await found(database, batcher),
             url,
+            early=early,
         )
         made.standby, made.replication, made.backup = follower, replication, kept
         for home in (made.clinic, made.elsewhere):
             made.resident(home.clinician, home)
         ends.callback(end, made)
         for number in range(gateways):
-            made.nodes.append(await node(made, ends, f"gateway {number}", program, doorbell, ROOMY | settings))
+            settings |= {"FAULT_NUMBER": str(number)}
+            made.nodes.append(await node(made, ends, f"gateway {number}", program, doorbell, ROOMY | settings, counted))
         front.targets[:] = [one.gateway.port for one in made.nodes]
         await asyncio.gather(*(one.gateway.healthy(60) for one in made.nodes))
         if worker:
@@ -206,15 +228,19 @@ async def node(
     program: Sequence[str],
     doorbell: object,
     settings: dict[str, str],
+    counted: bool,
 ) -> Node:
     """One gateway with lines of its own, starting."""
-    to_postgres = await ends.enter_async_context(proxy(made.postgres.port))
+    sql = Statements()
+    to_postgres = await ends.enter_async_context(
+        proxy(made.postgres.port, new_filter=sql.connection if counted else None)
+    )
     to_redis = await ends.enter_async_context(proxy(made.redis.port, new_filter=doorbell))  # type: ignore[arg-type]
     environment = os.environ | made.site.environment | settings
     environment["DATABASE_URL"] = through(to_postgres, made.database_url)
     environment["REDIS_URL"] = through(to_redis, made.redis.url())
     log = made.folder / f"{name.replace(' ', '-')}-{secrets.token_hex(3)}.log"
-    return Node(name, Gateway(environment, free_port(), log, program), to_postgres, to_redis)
+    return Node(name, Gateway(environment, free_port(), log, program), to_postgres, to_redis, sql)
 
 
 def through(line: Proxy, url: str) -> str:

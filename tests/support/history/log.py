@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.support.history.record import Event, Finding, History
 
+
 def k1_lost(history: History) -> Iterator[Finding]:
     """Nothing that was acknowledged is missing, or stands elsewhere than was said."""
     lossy = history.broken(history.plan.loses) if history.plan.loses else []

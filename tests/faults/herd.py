@@ -1,0 +1,116 @@
+"""R27: a thousand connections with twenty channels each lose their gateway in one moment, and come back together."""
+
+import asyncio
+import contextlib
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.faults.load import BROKEN, Load
+from tests.faults.recorder import Heard, RecordedWire
+from tests.faults.run import Run
+from tests.support.wire import Refused
+
+CONNECTIONS, CHANNELS, PEOPLE = 1000, 20, 25
+KILLED = "a gateway killed under a herd"
+BACK_WITHIN = 30.0
+STATEMENTS = 12.0
+"""That one who comes back with twenty channels may cost, at most: a number that does not grow with the channels."""
+
+
+@dataclass
+class Member:
+    """One connection of the herd. `since`: when it last had all its channels; 0 while it has not."""
+
+    load: Load
+    name: str
+    person: str
+    streams: list[Heard]
+    since: float = 0.0
+
+    async def run(self) -> None:
+        """Connect, subscribe, stay; come back with the pauses that SDKs make: up to half a second, and up to twice that."""
+        for tried in itertools.count():
+            with contextlib.suppress(*BROKEN, Refused):
+                async with self.load.connected(self.name, self.person) as wire:
+                    while not wire.over:
+                        await asyncio.gather(
+                            *(self._subscribe(wire, one) for one in self.streams if self._out(wire, one))
+                        )
+                        self.since = time.monotonic()
+                        await wire.until(lambda wire: wire.over or any(one.ended for one in self.streams), 3600)
+            tried = tried if not self.since else 0
+            self.since = 0.0
+            await asyncio.sleep(self.load.luck.uniform(0, min(20.0, 0.5 * 2 ** min(tried, 6))))
+
+    def _out(self, wire: RecordedWire, stream: Heard) -> bool:
+        return stream.channel not in wire.streams or stream.ended is not None
+
+    async def _subscribe(self, wire: RecordedWire, stream: Heard) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(15):
+                    await wire.subscribe(stream)
+                return
+            except TimeoutError:
+                wire.given_up = True
+                raise
+            except Refused as refused:
+                if refused.code not in (100, 103, 111):
+                    raise
+                await asyncio.sleep(self.load.luck.uniform(0.2, 0.5))
+
+
+async def herd(going: Run, seconds: float) -> None:
+    """They all sit on one gateway; it dies; somebody goes on writing to each of their channels."""
+    ward, load = going.ward, going.load
+    ward.front.in_turn = False
+    ward.front.targets[:] = [one.gateway.port for one in ward.nodes]
+    people = [ward.resident(await ward.clinic.team_member()) for _ in range(PEOPLE)]
+    channels = [await ward.channel(*people) for _ in range(CHANNELS)]
+    going.channels.update(dict.fromkeys(channels, ward.clinic.clinician))
+    members = []
+    for number in range(CONNECTIONS):
+        person = people[number % PEOPLE]
+        streams = [Heard(one, recorder=ward.recorder, client=f"herd {number}", person=person) for one in channels]
+        load.listeners += streams
+        members.append(Member(load, f"herd {number}", person, streams))
+    going.also([member.run() for member in members])
+    await _all(members, 0.0, 120)
+    load.write("herd", people[0], channels)
+    await asyncio.sleep(2)
+    before = sum(one.sql.count for one in ward.nodes)
+    await asyncio.sleep(3)
+    usual = (sum(one.sql.count for one in ward.nodes) - before) / 3
+    await _kill(going, members, usual)
+    await asyncio.sleep(max(2.0, seconds / 4))
+
+
+async def _kill(going: Run, members: Sequence[Member], usual: float) -> None:
+    victim, other = going.ward.nodes[:2]
+    async with going.nemesis.broken(KILLED):
+        there = sum(member.since > 0 for member in members)
+        before, killed = other.sql.count, time.monotonic()
+        victim.gateway.kill()
+        await _all(members, killed, 90)
+        cost = (other.sql.count - before - usual * (time.monotonic() - killed)) / max(there, 1)
+    took = sorted(member.since - killed for member in members)
+    half, almost = statistics.median(took), took[int(len(took) * 0.99) - 1]
+    going.hold(
+        there == len(members), f"{there} of {len(members)} connections with {CHANNELS} channels each lost their gateway"
+    )
+    going.hold(
+        took[-1] < BACK_WITHIN,
+        f"back and recovered after {half:.1f} s (half), {almost:.1f} s (99 %), {took[-1]:.1f} s (all)",
+    )
+    going.hold(cost < STATEMENTS, f"{cost:.1f} SQL statements for each that came back")
+    victim.gateway.spawn()
+    await victim.gateway.healthy(60)
+
+
+async def _all(members: Sequence[Member], after: float, within: float) -> None:
+    async with asyncio.timeout(within):
+        while not all(member.since > after for member in members):
+            await asyncio.sleep(0.05)
