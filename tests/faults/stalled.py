@@ -21,13 +21,25 @@ MIB = 1024 * 1024
 
 
 async def stalled(going: Run, seconds: float) -> None:
-    """They connect to one gateway, subscribe, and read no more; others listen beside them, and write."""
+    """They connect to one gateway, subscribe, and read no more; others listen beside them, and write. Twice, because what
+    Python has had of the system it keeps for itself: the second time there must be room in what the first time took."""
+    node = going.ward.nodes[0].gateway
+    before, files = resident(node.process.pid), len(os.listdir(f"/proc/{node.process.pid}/fd"))
+    tops = [await _once(going) for _ in range(2)]
+    await asyncio.sleep(max(3.0, seconds / 3))
+    after, open_now = resident(node.process.pid), len(os.listdir(f"/proc/{node.process.pid}/fd"))
+    shown = ", ".join(f"{top / MIB:.0f}" for top in (before, *tops, after))
+    bounded = tops[0] - before < (STALLED + WATCHING) * 1.5 * MIB and max(tops[1], after) - tops[0] < 24 * MIB
+    going.hold(bounded, f"memory in MiB: before, most of the first time, of the second, after: {shown}")
+    going.hold(open_now < files + 20, f"{files} files open before, {open_now} after")
+
+
+async def _once(going: Run) -> int:
     ward = going.ward
     node, people = ward.nodes[0].gateway, [ward.resident(await ward.clinic.team_member()) for _ in range(20)]
     hot = await ward.channel(*people)
     watching = [await Wire.open(node.socket_url, ward.token(people[n % 20])) for n in range(WATCHING)]
     streams = [await wire.subscribe(hot) for wire in watching]
-    before, files = resident(node.process.pid), len(os.listdir(f"/proc/{node.process.pid}/fd"))
     async with going.nemesis.broken(FAULT):
         crowd = [await _stalled(node.port, ward.token(people[n % 20]), hot) for n in range(STALLED)]
         most = await _told(going, watching, hot, node.process.pid)
@@ -43,14 +55,7 @@ async def stalled(going: Run, seconds: float) -> None:
     )
     for wire in watching:
         await wire.close()
-    await asyncio.sleep(max(3.0, seconds / 3))
-    after, open_now = resident(node.process.pid), len(os.listdir(f"/proc/{node.process.pid}/fd"))
-    figures = f"memory {before / MIB:.0f} MiB before, {most / MIB:.0f} at most, {after / MIB:.0f} after"
-    going.hold(
-        most - before < (STALLED + WATCHING) * 1.5 * MIB and after - before < max(48 * MIB, (most - before) / 3),
-        figures,
-    )
-    going.hold(open_now < files + 20, f"{files} files open before, {open_now} after")
+    return most
 
 
 async def _told(going: Run, watching: list[Wire], hot: str, pid: int) -> int:

@@ -84,7 +84,7 @@ class Ward:
     def token(self, person: str) -> str:
         """For whoever takes part."""
         when = time.time() - 7200 * self.early
-        with mock.patch("time.time", lambda: when):
+        with mock.patch("time.time", return_value=when):
             return self.site.token(self.homes[person].identity(person), 3600 * 6)
 
     def resident(self, person: str, clinic: Clinic | None = None) -> str:
