@@ -1,6 +1,7 @@
 """Whatever is written, lost, subscribed, left and removed in whatever order: every client gets an unbroken stream."""
 
 import asyncio
+import os
 from collections import Counter
 from random import Random
 from typing import Any
@@ -15,6 +16,10 @@ from tests.gateway.world import Membership, World
 SMALL = GatewaySettings(
     tops_interval=0.004, hint_delay=0.001, reply_publications=3, ring_rows=4, read_rows=12, recover_events=60
 )
+
+BLOCKS = 10
+EACH = int(os.environ.get("INTERLEAVINGS", "1000")) // BLOCKS
+"""`make faults` plays ten times as many as `make test`."""
 
 
 class Client:
@@ -235,10 +240,10 @@ class Game:
 
 
 @pytest.mark.catalogue("S10", "R20")
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(BLOCKS))
 async def test_interleavings(block: int):
     totals: Counter[str] = Counter()
-    for seed in range(block * 100, block * 100 + 100):
+    for seed in range(block * EACH, (block + 1) * EACH):
         try:
             totals.update(await Game(seed).play())
         except BaseException as failure:
