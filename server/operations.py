@@ -157,8 +157,8 @@ OPERATIONS: Final = (
     Operation("notice.set_preferences", "PUT", "/api/notices/preferences", preferences.SetPreferences, preferences.PreferencesShape, SIGNED_IN, "notice.set_preferences", preferences.update),
     Operation("patient.preferences", "GET", _PATIENT + "/preferences", patients.GetPatient, preferences.PreferencesShape, "patient.read", "patient.preferences", preferences.of_patient),
     Operation("patient.set_preferences", "PUT", _PATIENT + "/preferences", preferences.SetPatientPreferences, preferences.PreferencesShape, "patient.create", "patient.set_preferences", preferences.update_of_patient),
-    Operation("device.add", "POST", "/api/devices", devices.AddDevice, devices.Added, SIGNED_IN, "device.add", devices.add),
-    Operation("device.remove", "POST", "/api/devices/remove", devices.RemoveDevice, devices.Removed, SIGNED_IN, "device.remove", devices.remove),
+    Operation("device.add", "POST", "/api/devices", devices.AddDevice, devices.DeviceAdded, SIGNED_IN, "device.add", devices.add),
+    Operation("device.remove", "POST", "/api/devices/remove", devices.RemoveDevice, devices.DeviceRemoved, SIGNED_IN, "device.remove", devices.remove),
     Operation("device.list", "GET", "/api/devices", Nothing, devices.Devices, SIGNED_IN, OWN, devices.list_mine),
 
     *(Operation(*line, envelope=True) for line in contents.OPERATIONS),

@@ -67,13 +67,13 @@ class RemoveDevice(BaseModel):
     endpoint: str = Field(pattern=f"^[!-~]{{1,{LONGEST}}}$", examples=["https://fcm.googleapis.com/fcm/send/example"])
 
 
-class Added(BaseModel):
+class DeviceAdded(BaseModel):
     """The device; the same again where it is registered already."""
 
     device_id: DeviceId
 
 
-class Removed(BaseModel):
+class DeviceRemoved(BaseModel):
     """It is gone, or was not there."""
 
 
@@ -125,7 +125,7 @@ async def forget(tx: Transaction, organization_id: str, device_id: str, why: Lit
     await tx.rows(_END + "(id, organization_id) = ($1, $4)", device_id, now(), why, organization_id)
 
 
-async def add(tx: Transaction, actor: Actor, params: AddDevice) -> Added:
+async def add(tx: Transaction, actor: Actor, params: AddDevice) -> DeviceAdded:
     """Register the browser that I use. Whoever had it before has it no more: it is mine now.
 
     Raises:
@@ -139,7 +139,7 @@ async def add(tx: Transaction, actor: Actor, params: AddDevice) -> Added:
     mine = await current(tx, organization_id, person_id)
     for device in mine:
         if (device.endpoint, device.p256dh, device.auth) == (params.endpoint, *keys):
-            return Added(device_id=device.id)
+            return DeviceAdded(device_id=device.id)
     await tx.rows(_END + "endpoint = $1", params.endpoint, now(), "moved")
     for oldest in mine[MOST - 1 :]:
         await tx.rows(_END + "id = $1", oldest.id, now(), "moved")
@@ -149,17 +149,17 @@ async def add(tx: Transaction, actor: Actor, params: AddDevice) -> Added:
            values ($1, $2, $3, $4, $5, $6, $7)""",
         *(organization_id, made, person_id, params.platform, params.endpoint, *keys),
     )
-    return Added(device_id=made)
+    return DeviceAdded(device_id=made)
 
 
-async def remove(tx: Transaction, actor: Actor, params: RemoveDevice) -> Removed:
+async def remove(tx: Transaction, actor: Actor, params: RemoveDevice) -> DeviceRemoved:
     """Have no more pushes to this browser; an endpoint that is not mine is passed over."""
     _concerns(tx, actor)
     await tx.rows(
         _END + "(endpoint, person_id, organization_id) = ($1, $4, $5)",
         *(params.endpoint, now(), "person", actor.person_id, actor.organization_id),
     )
-    return Removed()
+    return DeviceRemoved()
 
 
 async def list_mine(tx: Transaction, actor: Actor, _params: Nothing) -> Devices:

@@ -11,11 +11,11 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import redis.asyncio as redis
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from server.chat.channels import mine
+from server.cluster import connect
 from server.db import Transaction
 from server.ids import ChannelId, now
 from server.people.actors import Actor
@@ -62,7 +62,7 @@ class Viewing:
     """This process's way to what the pages of all processes say. `url` as for the doorbell."""
 
     def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
+        self._redis = connect(
             url, protocol=2, socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS
         )
         self._rests_until = 0.0
