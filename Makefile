@@ -8,7 +8,7 @@ TEST = @$(PYTHON) bootstrap.py test
 TOGETHER ?= auto
 
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
-PURE = server/gateway/codes.py,server/gateway/protocol.py,server/gateway/fields.py,server/gateway/meaning.py,server/gateway/codec_json.py,server/gateway/codec_protobuf.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/lapses.py,server/gateway/interests.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/people/naming.py,server/notices/endpoints.py,server/notices/quiet.py,server/roster/channel_sync.py,server/roster/policy.py,server/chat/participation.py,server/chat/activation_plan.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py,server/notices/addresses.py,server/notices/answering.py,server/notices/breaker.py,server/notices/payload.py
+PURE = server/gateway/codes.py,server/gateway/protocol.py,server/gateway/fields.py,server/gateway/meaning.py,server/gateway/codec_json.py,server/gateway/codec_protobuf.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/lapses.py,server/gateway/interests.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/people/naming.py,server/notices/endpoints.py,server/notices/quiet.py,server/roster/channel_sync.py,server/roster/policy.py,server/chat/participation.py,server/chat/activation_plan.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py,server/notices/addresses.py,server/notices/answering.py,server/notices/breaker.py,server/notices/payload.py,server/notices/rules.py
 
 .PHONY: help run test property lint format bench screenshots docs lock clean
 

@@ -124,7 +124,7 @@ create table notices (
   foreign key (mail_id, person_id, organization_id) references mails (id, person_id, organization_id),
   constraint notices_settled check ((status = 'due') = (settled_at is null)),
   constraint notices_by_mail check (mail_id is null or medium = 'email'),
-  constraint notices_superseded_pushes check (superseded_at is null or (medium = 'push' and status = 'sent'))
+  constraint notices_superseded check (superseded_at is null or (medium = 'push' and status = 'sent') or (medium = 'email' and status <> 'due'))
 );
 
 comment on table notices is 'The ledger, and the queue: one decision per row. A push answers for one message; an email for every message of the episode that begins at its offset. Its key makes doubles impossible.';
@@ -134,16 +134,19 @@ comment on column notices.why is 'In one word (server/notices/rules.py): what it
 comment on column notices.attempts is 'How often it was claimed, counted at the claim.';
 
 comment on column notices.starts is 'Claims since one last came back: a row that kills its worker is dead after three.';
+comment on column notices.superseded_at is 'When it was seen that the read mark has reached it since: a push no longer stands on the devices, and of an email the next episode has begun.';
 
 create unique index notices_once on notices (membership_id, log_offset, medium, cause, channel_id, organization_id);
 
-create index notices_due on notices (due_at) where status = 'due';
+create index notices_due on notices (medium, due_at) where status = 'due';
 
 create index notices_of_a_message on notices (message_id, channel_id, organization_id);
 
 create index notices_of_a_mail on notices (mail_id, organization_id) where mail_id is not null;
 
 create index notices_standing on notices (membership_id, log_offset) where medium = 'push' and status = 'sent' and superseded_at is null;
+
+create index notices_open_episodes on notices (membership_id) where medium = 'email' and cause = 'new' and status <> 'due' and superseded_at is null;
 
 create table notice_deliveries (
   organization_id text not null,

@@ -23,5 +23,5 @@ gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
 gateway.connection, gateway.recovery, chat.policy, chat.participation,
 chat.activation_plan, people.naming, notices.endpoints, notices.quiet, roster.policy, roster.channel_sync, limits,
 sealing.chain, sealing.heads, sealing.verifying,
-notices.addresses, notices.answering, notices.breaker, notices.payload.
+notices.addresses, notices.answering, notices.breaker, notices.payload, notices.rules.
 """

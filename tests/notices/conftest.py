@@ -1,4 +1,4 @@
-"""What the tests of notices share: a push service, and a pusher that trusts it."""
+"""What the tests of notices share: a push service, a pusher that trusts it, and the means to see what reaches people."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,8 +8,10 @@ import pytest
 from server.config import Settings
 from server.notices import vapid
 from server.notices.pushing import Pusher
+from tests.support.cast import Clinic
 from tests.support.issuer import Issuer
 from tests.support.push_endpoint import PushEndpoint, certify, serving
+from tests.support.reaching import Reaching
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +54,11 @@ async def pusher(push_settings: Settings) -> AsyncIterator[Pusher]:
     made = Pusher(push_settings)
     yield made
     await made.stop()
+
+
+@pytest.fixture
+async def reaching(clinic: Clinic) -> Reaching:
+    """What reaches the people of `clinic`; the clock starts at the present moment."""
+    made = Reaching(clinic)
+    await made.plan()  # what other tests of the file have left, where they share a database
+    return made
