@@ -8,12 +8,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import fan_out, idle, machine, rooms, sends
+from benchmarks import doorbell, fan_out, idle, machine, rooms, sends
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
 
-BENCHMARKS = {"fan-out": fan_out.run, "crowd": fan_out.crowd, "rooms": rooms.run, "idle": idle.run, "sends": sends.run}
+BENCHMARKS = {
+    "fan-out": fan_out.run,
+    "crowd": fan_out.crowd,
+    "rooms": rooms.run,
+    "idle": idle.run,
+    "sends": sends.run,
+    "doorbell": doorbell.run,
+}
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from benchmarks import clients, fan_out, sends
+from benchmarks import clients, doorbell, fan_out, sends
 from benchmarks.rounds import TINY
 from benchmarks.table import Row, Table
 
@@ -47,6 +47,12 @@ async def test_sends_are_all_in_the_database() -> None:
     samples_add_up(table, gateways=2)
     assert len(table.rows) == 4
     assert all(ratio > 0 for row in rates(table) for ratio in row.ratios)
+
+
+async def test_the_doorbell_rings_through_a_cluster() -> None:
+    table = await doorbell.run(TINY)
+    samples_add_up(table, gateways=0)
+    assert [len(row.ratios) for row in table.rows] == [0, TINY.rounds]
 
 
 async def test_without_a_compiler_there_are_rates_and_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,20 +14,18 @@ from server.dev.programs import hand_over, server_user, valkey_program
 SLOTS = 16_384
 
 
-class Node(Redis):
-    """One node."""
+class Alone(Redis):
+    """A Valkey of the same version, on its own and without a password."""
 
-    name = "node"
+    name = "alone"
+    also = ""
 
     def __init__(self, folder: Path) -> None:
         EmbeddedServer.__init__(self, folder)
-        self.between = free_port()  # on which the nodes talk to each other
+        self.between = free_port()  # on which the nodes of a cluster talk to each other
         config = folder / "node.conf"
-        config.write_text(
-            f"bind 127.0.0.1\nport {self.port}\ncluster-enabled yes\ncluster-config-file nodes.conf\n"
-            f'cluster-node-timeout 2000\ncluster-port {self.between}\nsave ""\nappendonly no\ndaemonize no\ndir .\n'
-            "cluster-announce-ip 127.0.0.1\ncluster-require-full-coverage no\n"
-        )
+        also = self.also.format(between=self.between)
+        config.write_text(f'bind 127.0.0.1\nport {self.port}\nsave ""\nappendonly no\ndaemonize no\ndir .\n{also}')
         self.password = ""
         hand_over(folder)
         command: list[str | Path] = [valkey_program(folder), "node.conf"]
@@ -47,6 +45,20 @@ class Node(Redis):
             return bool(await self.ask("PING"))
         except (redis.RedisError, OSError):
             return False
+
+    def url(self, number: int = 0) -> str:
+        """Where it is."""
+        return f"redis://127.0.0.1:{self.port}/{number}"
+
+
+class Node(Alone):
+    """One node of a cluster."""
+
+    name = "node"
+    also = (
+        "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 2000\ncluster-port {between}\n"
+        "cluster-announce-ip 127.0.0.1\ncluster-require-full-coverage no\n"
+    )
 
 
 class Cluster:
