@@ -15,7 +15,7 @@ from statistics import median
 from benchmarks.rounds import Size
 from benchmarks.table import Figure, Table
 from server.bus import Bus
-from tests.support.redis_cluster import Alone, Cluster
+from tests.support.redis_cluster import Alone, three_nodes
 
 BODY = b"x" * 350
 AHEAD = 500
@@ -84,16 +84,13 @@ class Pair:
 
 @asynccontextmanager
 async def _servers() -> AsyncIterator[tuple[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        alone, cluster = Alone(Path(folder) / "alone"), Cluster(Path(folder))
-        try:
+    async with three_nodes() as cluster:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            alone = Alone(Path(folder) / "alone")
             await alone.start()
-            await cluster.start()
             yield alone.url(), cluster.url
-        finally:
             await alone.stop()
-            await cluster.stop()
 
 
 async def run(size: Size) -> Table:

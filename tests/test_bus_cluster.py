@@ -1,9 +1,7 @@
 """The doorbell over a cluster of three nodes: each topic over its node, slots that move, a node that dies."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from redis.exceptions import RedisError
@@ -14,19 +12,15 @@ from server.bus import Bus
 from server.cli.checks import doorbell
 from server.dev.embedded import Redis
 from server.line import Line
-from tests.support.redis_cluster import SLOTS, Cluster
+from tests.support.redis_cluster import SLOTS, Cluster, three_nodes
 from tests.test_bus import Ear, listening, until
 
 
 @pytest.fixture(scope="module")
 async def cluster() -> AsyncIterator[Cluster]:
     """A cluster for the tests of this module; each gives back what it takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        made = Cluster(Path(folder))
-        await made.start()
+    async with three_nodes() as made:
         yield made
-        await made.stop()
 
 
 TOPICS = [f"warmline:test:{number}" for number in range(60)]

@@ -1,6 +1,9 @@
 """A cluster of three nodes on this machine, each with a third of the slots; slots can be given to another node."""
 
 import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
@@ -59,6 +62,19 @@ class Node(Alone):
         "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 2000\ncluster-port {between}\n"
         "cluster-announce-ip 127.0.0.1\ncluster-require-full-coverage no\n"
     )
+
+
+@asynccontextmanager
+async def three_nodes() -> AsyncIterator["Cluster"]:
+    """A cluster that runs meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        made = Cluster(Path(folder))
+        try:
+            await made.start()
+            yield made
+        finally:
+            await made.stop()
 
 
 class Cluster:
