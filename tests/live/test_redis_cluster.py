@@ -16,7 +16,7 @@ async def test_a_conversation_over_a_cluster_goes_on_while_its_slot_moves(
     patient = await clinic.patient()
     channel = await clinic.care_team(patient)
     async with three_nodes() as cluster:
-        one, other = await site.gateway(REDIS_URL=cluster.url), await site.gateway(REDIS_URL=cluster.url)
+        one, other = await asyncio.gather(*(site.gateway(REDIS_URL=cluster.url) for _ in range(2)))
         listener, writer = await connect(one, clinic.clinician), await connect(other, patient)
         stream = await listener.subscribe(channel)
         place = slot(topic(clinic.organization_id, channel))
@@ -39,5 +39,4 @@ async def test_a_conversation_over_a_cluster_goes_on_while_its_slot_moves(
                     await listener.until(lambda _: stream.texts == sent)
                     await asyncio.sleep(0.2)
         assert stream.faults == []
-        assert await one.stop() == 0
-        assert await other.stop() == 0
+        assert await asyncio.gather(one.stop(), other.stop()) == [0, 0]
