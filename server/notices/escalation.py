@@ -34,23 +34,27 @@ async def attend(tx: Transaction, organization_id: str, channel_id: str, at: dat
         await unattended.note(tx, [(row["organization_id"], row["channel_id"])])
     elif row["stage"] == "waiting":
         await unattended.move_to(tx, row, "noticed", again)
-        await _tell_team(tx, row, at)
+        await _tell(tx, row, await _team(tx, row), at)
     else:
         await unattended.move_to(tx, row, "escalated", None)
-        await _bring_in(tx, row)
-        await _tell_team(tx, row, at)
+        await _tell(tx, row, await _bring_in(tx, row), at)
 
 
-async def _tell_team(tx: Transaction, row: dict[str, Any], at: datetime) -> None:
-    """A push and an email for each of the team who had none for this message yet; what is off is seen to when sending."""
-    team = await tx.rows(
+async def _team(tx: Transaction, row: dict[str, Any]) -> dict[str, str]:
+    """The team's memberships: person by membership."""
+    found = await tx.rows(
         """select id, person_id from memberships where (channel_id, organization_id) = ($1, $2)
-              and person_kind = 'team_member' and left_at is null order by person_id""",
+              and person_kind = 'team_member' and left_at is null""",
         *(row["channel_id"], row["organization_id"]),
     )
-    notices = [
-        (NoticeId.new(), medium, member["id"], member["person_id"]) for member in team for medium in ("push", "email")
-    ]
+    return {member["id"]: member["person_id"] for member in found}
+
+
+async def _tell(tx: Transaction, row: dict[str, Any], told: dict[str, str], at: datetime) -> None:
+    """A push and an email for each of these memberships; what is off or muted is seen to when they are sent."""
+    if not told:
+        return
+    notices = [(NoticeId.new(), medium, *member) for member in told.items() for medium in ("push", "email")]
     await tx.rows(
         """insert into notices (organization_id, id, medium, cause, channel_id, membership_id, person_id, message_id, log_offset,
                                 status, why, due_at, planned_at)
@@ -60,12 +64,16 @@ async def _tell_team(tx: Transaction, row: dict[str, Any], at: datetime) -> None
         *(row["organization_id"], row["channel_id"], row["oldest_id"], row["oldest"], at),
         *(list(column) for column in zip(*notices, strict=True)),
     )
-    for member in team:
-        tell(tx, row["organization_id"], row["channel_id"], member["person_id"])
+    for person in (await _team(tx, row)).values():
+        tell(tx, row["organization_id"], row["channel_id"], person)
 
 
-async def _bring_in(tx: Transaction, row: dict[str, Any]) -> None:
-    """Add the people of the first link of the chain that has anybody who is not there yet; the message is unread for them."""
+async def _bring_in(tx: Transaction, row: dict[str, Any]) -> dict[str, str]:
+    """Add the people of the first link of the chain that has anybody who is not there yet; the message is unread for them.
+
+    Returns:
+        Their memberships: person by membership.
+    """
     organization_id, channel_id = OrganizationId(row["organization_id"]), row["channel_id"]
     expected = await _plan(tx, organization_id, row)
     await lock(tx, organization_id, people=_people(expected), channels=[channel_id])
@@ -74,9 +82,10 @@ async def _bring_in(tx: Transaction, row: dict[str, Any]) -> None:
         raise TooMany("Somebody is changing the team of this channel just now. It comes again.")
     if not joins:
         log.warning("unattended: nobody is left to bring into channel %s of %s", channel_id, organization_id)
-        return
-    await staffing.apply(tx, organization_id, joins, [])
+        return {}
+    added = await staffing.apply(tx, organization_id, joins, [])
     await staffing.record(tx, organization_id, None, random_token(), joins, message_id=row["oldest_id"])
+    return {membership: join.person for membership, join in zip(added, joins, strict=True)}
 
 
 async def _plan(tx: Transaction, organization_id: OrganizationId, row: dict[str, Any]) -> list[Join]:
