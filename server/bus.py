@@ -118,8 +118,11 @@ class Bus:
     def _is_moved(self) -> None:
         self._moved.set()
 
-    def _received(self, topic: str, data: bytes) -> None:
-        if topic in self._wanted and data[:8] != self._origin:
+    def _received(self, channel: bytes, data: bytes) -> None:
+        if data.startswith(self._origin):  # our own come back as well
+            return
+        topic = channel.decode()
+        if topic in self._wanted:
             self.received += 1
             self.receiver(topic, data[8:])
 
