@@ -99,9 +99,13 @@ class Bus:
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Tell everybody who listens: this process now, the others as soon as may be, or never."""
-        self.published += 1
         if topic in self._wanted:
             self.receiver(topic, payload)
+        self.tell(topic, payload)
+
+    def tell(self, topic: str, payload: bytes) -> None:
+        """Tell the other processes alone."""
+        self.published += 1
         if line := self._line(topic):
             line.send(topic, self._origin + payload)
 

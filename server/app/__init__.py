@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from server import inspection, logs, metrics, schema, watchdog
+from server import events, inspection, logs, metrics, schema, watchdog
 from server.api import routes, signin
 from server.api.access import Access
 from server.api.encrypted import Encrypted
@@ -24,6 +24,7 @@ from server.config import Settings
 from server.crypto import MasterKey
 from server.db import Database
 from server.dispatching import Dispatcher, Paces
+from server.events import Event
 from server.gateway.gateway import Gateway
 from server.notices.endpoints import Allowed
 from server.notices.viewing import Viewing
@@ -44,7 +45,7 @@ class Application:
         self.settings = settings
         self.bus = Bus(settings.redis_url)
         self.database = Database(settings.database_url, MasterKey.of(settings), self.bus.publish, settings.pool_size)
-        self.batcher = Batcher(self.database, self.bus.publish)
+        self.batcher = Batcher(self.database, self.bus.publish, self._tell)
         self.viewing = Viewing(settings.redis_url)
         self.dispatcher = Dispatcher(
             self.database,
@@ -78,6 +79,16 @@ class Application:
             middleware=[Middleware(Access), *([Middleware(Encrypted)] if settings.tls_at_proxy else [])],
             lifespan=self._lifespan,
         )
+
+    def _tell(self, event: Event, text: str) -> None:
+        """A message that was written here: whoever listens here gets it as it is, the others hear of it by Redis."""
+        topic, payload = events.topic(event.organization_id, event.channel_id), events.encode(event)
+        row = self.log.told(event, text)
+        if row is None:
+            self.bus.publish(topic, payload)
+        else:
+            self.bus.tell(topic, payload)
+            self.gateway.told(row)
 
     def _verifier(self) -> Verifier:
         if self.provider is None:

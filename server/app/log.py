@@ -78,16 +78,22 @@ class ChatLog:
             raise ValueError("an event under a key that is not loaded")
         return _row(event)
 
+    def told(self, event: Event, text: str) -> LogRow | None:
+        """The row of a message that was written in this process, whose text is still at hand; None: of another epoch."""
+        return _row(event, text) if event.epoch == self.epoch else None
+
     def publication(self, row: LogRow, audience: str) -> bytes:
         """See Log."""
-        return shapes.publication(row.content, audience, self._database.keys)
+        event, text = row.content
+        return shapes.publication(event, audience, self._database.keys, text)
 
     def void(self) -> bytes:
         """See Log."""
         return shapes.VOID
 
 
-def _row(event: Event) -> LogRow:
+def _row(event: Event, text: str | None = None) -> LogRow:
+    """`text`: of its message, where it need not be decrypted."""
     return LogRow(
         key(event.organization_id, event.channel_id),
         event.offset,
@@ -95,7 +101,7 @@ def _row(event: Event) -> LogRow:
         event.target_offset,
         tuple(event.facts.get("opens", ())),
         tuple(event.facts.get("ends", ())),
-        event,
+        (event, text),
         after=event.facts.get("after", 0),
         written=event.at.timestamp(),
     )

@@ -71,10 +71,17 @@ class _Lane:
 class Batcher:
     """Writes all sends of this process. Started and stopped with it."""
 
-    def __init__(self, database: Database, publish: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        publish: Callable[[str, bytes], None],
+        tell: Callable[[Event, str], None] | None = None,
+    ) -> None:
+        """`tell` is told of each message that was written, with its text, if there is more to do than to `publish` it."""
         self._database = database
         self._keys = database.keys
         self._publish = publish
+        self._tell = tell or self._published
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._ready: deque[tuple[str, str]] = deque()
         self._wake = asyncio.Event()
@@ -130,7 +137,7 @@ class Batcher:
         if self._stopping:
             done(Unavailable(_STOPPING))
             return
-        message_id = MessageId.new()
+        message_id = str(MessageId.new())  # encoders have a quick way for plain strings alone
         ciphertext = bodies.close(key, who.organization_id, channel_id, message_id, who.person_id, text)
         since = asyncio.get_running_loop().time()
         send = _Send(who, channel_id, client_id, text, reply_to, message_id, key.id, ciphertext, since, done)
@@ -199,7 +206,7 @@ class Batcher:
         metrics.BATCH_SENDS.observe(len(batch))
         for outcome, count in Counter(row["outcome"] for row in rows).items():
             (metrics.SENDS_HELD if outcome == "busy" else metrics.SENDS.labels(outcome)).inc(count)
-        written = []
+        written: list[tuple[Event, str]] = []
         for row in rows:
             send = batch[row["item"] - 1]
             lane = self._lanes[send.who.organization_id, send.channel_id]
@@ -209,18 +216,21 @@ class Batcher:
             lane.pause = 0.0
             if row["outcome"] == "ok":
                 self.sends += 1
-                written.append(_event(send, row))
+                written.append((_event(send, row), send.text))
                 _answer(send, row)
             elif row["outcome"] == "seen":
                 await self._repeat(send, row)
             else:
                 _fail(send, REFUSALS[row["outcome"]])
         # The senders' replies leave first: what awaits a future runs before what is scheduled after its result.
-        asyncio.get_running_loop().call_soon(self._announce, sorted(written, key=lambda event: event.offset))
+        asyncio.get_running_loop().call_soon(self._announce, sorted(written, key=lambda told: told[0].offset))
 
-    def _announce(self, written: list[Event]) -> None:
-        for event in written:
-            self._publish(events.topic(event.organization_id, event.channel_id), events.encode(event))
+    def _announce(self, written: list[tuple[Event, str]]) -> None:
+        for event, text in written:
+            self._tell(event, text)
+
+    def _published(self, event: Event, _text: str) -> None:
+        self._publish(events.topic(event.organization_id, event.channel_id), events.encode(event))
 
     def _held(self, send: _Send, lane: _Lane) -> None:
         self.busy += 1

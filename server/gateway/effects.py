@@ -1,41 +1,36 @@
 """What a connection's state machine wants done, and the Policy's refusals in the numbers of the wire. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from server.errors import Forbidden, Invalid, NotFound, WarmlineError
 from server.gateway import protocol as p
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """Send this."""
 
     message: p.Message
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Struct, frozen=True):
     """Ask the Policy about this token; then `admitted` or `refused`."""
 
     token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Start the subscription that `wish` describes; then `subscribed` or `denied`."""
 
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(Struct, frozen=True):
     """Stop whatever goes on for this channel, at once and silently."""
 
     channel: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Run an operation and answer it."""
 
     id: int
@@ -43,23 +38,20 @@ class Call:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Look it up and answer it."""
 
     question: p.Question
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Struct, frozen=True):
     """Ask the Policy about a new token; then `renewed` or `renewal_refused`."""
 
     id: int
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """The last effect: close with this code."""
 
     code: p.CloseCode

@@ -59,7 +59,11 @@ class Hub:
             # Whatever it was, the log knows it better.
             self._counters.malformed += 1
             self._look(channel)
-            return
+        else:
+            self.take(channel, row)
+
+    def take(self, channel: Channel, row: LogRow) -> None:
+        """A row of a channel, from wherever it was heard of."""
         if row.offset == 0:
             self._signal(channel, row)
         elif not channel.followed:

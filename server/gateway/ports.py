@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from server.errors import Unavailable, WarmlineError
 from server.gateway.protocol import ClientInfo
 
@@ -68,8 +70,7 @@ class Grant:
     epoch: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(Struct, frozen=True):
     """One event of a channel's log, or, with offset 0, a passing signal that is not in the log and moves no position.
 
     `audience` is the only audience that may see it (None: all). `target` is the offset of the older event that this one

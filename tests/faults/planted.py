@@ -68,7 +68,11 @@ class _PublishedFirst(_Writes):
             transaction = connection.transaction()
             await transaction.start()
             rows = await connection.fetch(query, *args)
-            done = [batcher._event(sends[row["item"] - 1], row) for row in rows if row["outcome"] == "ok"]
+            done = [
+                (batcher._event(send, row), send.text)
+                for row in rows
+                if row["outcome"] == "ok" and (send := sends[row["item"] - 1])
+            ]
             of._announce(done)
             await asyncio.sleep(0.01)
             if random.random() < 0.1:
@@ -159,7 +163,7 @@ def die_before_publish() -> None:
     announce, doomed = Batcher._announce, set[str]()
 
     def dying(self: Batcher, written: list[Any]) -> None:
-        if any(event.words.message_id in doomed for event in written):
+        if any(event.words.message_id in doomed for event, _ in written):
             asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGKILL)
             return
         announce(self, written)
