@@ -11,11 +11,13 @@ from server.crypto import MasterKey
 from server.db import Database
 from server.errors import Misconfigured
 from server.inspection import open_to_operators
+from server.notices.viewing import Viewing
 from server.readiness import Readiness
 from server.watchdog import watching
-from workers import integrity, sealing, unattended
+from workers import integrity, push, sealing, unattended
 from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
+from workers.push import PushWorker
 from workers.runner import Sweep, run
 
 
@@ -27,9 +29,10 @@ async def work(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await schema.check(settings.database_url)
     await schema.require_role(settings.database_url, "warmline_sealer")
-    sealer = sealing.sealer(settings)
+    sealer, pusher = sealing.sealer(settings), push.pusher(settings)
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)
+    viewing, due = Viewing(settings.redis_url), asyncio.Event()
     await database.start()
     await bus.start()
     try:
@@ -42,8 +45,13 @@ async def work(settings: Settings) -> None:
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(run(database, sweeps, stopped))
             tasks.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
+            if pusher is not None:
+                tasks.create_task(PushWorker(database, pusher, viewing, due).run(stopped))
         await sealing.finish(database, sealer)
     finally:
+        if pusher is not None:
+            await pusher.stop()
+        await viewing.close()
         await bus.stop()
         await database.stop()
 

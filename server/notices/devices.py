@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -105,19 +106,30 @@ class Device:
 
 # Those of sign-ins that are over are none, whatever their rows say.
 _CURRENT = """
-select d.* from devices d join people p on (p.organization_id, p.id) = (d.organization_id, d.person_id)
- where (d.person_id, d.organization_id) = ($2, $1) and d.removed_at is null
-   and (p.signed_out_at is null or d.added_at > p.signed_out_at)
+select d.* from unnest($1::text[], $2::text[]) as w (organization, person)
+  join people p on (p.organization_id, p.id) = (w.organization, w.person)
+  join devices d on (d.person_id, d.organization_id) = (p.id, p.organization_id) and d.removed_at is null
+ where p.signed_out_at is null or d.added_at > p.signed_out_at
  order by d.added_at desc, d.id"""
 _END = "update devices set removed_at = $2, removed_why = $3 where removed_at is null and "
 
 
 async def current(tx: Transaction, organization_id: str, person_id: str) -> list[Device]:
     """The devices of a person that take pushes now, the latest first: not removed, and of a sign-in that is not over."""
-    rows = await tx.rows(_CURRENT, organization_id, person_id)
-    return [
-        Device(DeviceId(row["id"]), PersonId(person_id), row["endpoint"], row["p256dh"], row["auth"]) for row in rows
-    ]
+    return (await current_of(tx, [(organization_id, person_id)]))[organization_id, person_id]
+
+
+async def current_of(tx: Transaction, people: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Device]]:
+    """The same of many at once: by (organisation, person), each of whom has an entry."""
+    found: dict[tuple[str, str], list[Device]] = {whose: [] for whose in people}
+    for row in await tx.rows(_CURRENT, *_columns(found)):
+        device = Device(row["id"], row["person_id"], row["endpoint"], row["p256dh"], row["auth"])
+        found[row["organization_id"], row["person_id"]].append(device)
+    return found
+
+
+def _columns(people: Collection[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [organization for organization, _ in people], [person for _, person in people]
 
 
 async def forget(tx: Transaction, organization_id: str, device_id: str, why: Literal["gone", "signed_out"]) -> None:
@@ -164,7 +176,7 @@ async def remove(tx: Transaction, actor: Actor, params: RemoveDevice) -> DeviceR
 
 async def list_mine(tx: Transaction, actor: Actor, _params: Nothing) -> Devices:
     """The browsers on which I take pushes."""
-    rows = await tx.rows(_CURRENT, actor.organization_id, actor.person_id)
+    rows = await tx.rows(_CURRENT, [actor.organization_id], [actor.person_id])
     return Devices(
         devices=[
             DeviceShape(

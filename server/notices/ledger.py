@@ -36,6 +36,7 @@ class PushDue:
     offset: int
     cause: str
     attempts: int
+    planned_at: datetime
     claimed_until: datetime
 
     @property
@@ -91,7 +92,7 @@ update notices n set
     attempts = n.attempts + (n.starts < $4)::int, starts = n.starts + (n.starts < $4)::int
   from due where (n.id, n.organization_id) = (due.id, due.organization_id)
 returning n.organization_id, n.id, n.channel_id, n.membership_id, n.person_id, n.message_id, n.log_offset, n.cause, n.attempts,
-          n.claimed_until, n.status, n.due_at"""
+          n.planned_at, n.claimed_until, n.status, n.due_at"""
 _HELD = """
 select id from notices n join unnest($1::text[], $2::timestamptz[]) as w (id, until) using (id)
  where n.status = 'due' and n.claimed_until = w.until order by n.id for update of n"""
@@ -127,7 +128,14 @@ async def claim_pushes(tx: Transaction, most: int, at: datetime) -> list[PushDue
     return [
         PushDue(
             *(row["organization_id"], row["id"], row["channel_id"], row["membership_id"], row["person_id"]),
-            *(row["message_id"], row["log_offset"], row["cause"], row["attempts"], row["claimed_until"]),
+            *(
+                row["message_id"],
+                row["log_offset"],
+                row["cause"],
+                row["attempts"],
+                row["planned_at"],
+                row["claimed_until"],
+            ),
         )
         for row in sorted(rows, key=lambda row: row["due_at"])
         if row["status"] == "due"
@@ -197,15 +205,17 @@ async def settle(tx: Transaction, notice_ids: Sequence[str], status: Status, why
     )
 
 
-async def again(tx: Transaction, notice_ids: Sequence[str], wait: timedelta, at: datetime) -> None:
-    """Try claimed notices again after a while; those that were tried too often are dead."""
+async def again(
+    tx: Transaction, notice_ids: Sequence[str], wait: timedelta, at: datetime, most: int | None = MOST_ATTEMPTS
+) -> None:
+    """Try claimed notices again after a while; those that were tried `most` times are dead (None: whoever tries says when)."""
     await tx.rows(
         """update notices set starts = 0, claimed_until = null,
-                  status = case when attempts >= $4 then 'dead' else 'due' end,
+                  status = case when attempts >= $4::int then 'dead' else 'due' end,
                   why = case when attempts >= $4 then 'given_up' else 'again' end,
                   settled_at = case when attempts >= $4 then $3::timestamptz end, due_at = $3 + $2::interval
             where id = any ($1) and status = 'due'""",
-        *(list(notice_ids), wait, at, MOST_ATTEMPTS),
+        *(list(notice_ids), wait, at, most),
     )
 
 

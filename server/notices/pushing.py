@@ -7,7 +7,7 @@ import asyncio
 import logging
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
 import aiohttp
@@ -36,6 +36,7 @@ _PUT_OFF_SECONDS = 2.0
 _CLAIM_SECONDS = 12 * 3600
 """How long the signature of a push holds; the standard allows a day."""
 _HOSTS = 256
+_ASKED_TO_WAIT = 10_000
 
 
 class Host:
@@ -50,8 +51,10 @@ class Host:
 class Pusher:
     """The means of one process to push. Made on the running loop."""
 
-    def __init__(self, settings: Settings, resolver: AbstractResolver | None = None) -> None:
-        """`resolver`: instead of the system's. Raises Misconfigured where there is no key to sign with."""
+    def __init__(
+        self, settings: Settings, resolver: AbstractResolver | None = None, seconds: float = reaching.SECONDS
+    ) -> None:
+        """Args: resolver: instead of the system's. seconds: for all of one push. Raises Misconfigured without a key."""
         if settings.vapid_key_file is None or settings.vapid_subject is None:
             raise Misconfigured(
                 f"{vapid.SETTING}: not set, so there are no pushes. Make a key: warmline keys vapid FILE"
@@ -60,8 +63,10 @@ class Pusher:
         self._signer = Vapid02(private_key=key)
         self._subject = settings.vapid_subject
         self._allowed = Allowed(settings.push_providers, settings.push_local)
-        self._http = reaching.http(settings.push_local, resolver)
+        self._http = reaching.http(settings.push_local, resolver, seconds)
         self._hosts: OrderedDict[str, Host] = OrderedDict()
+        self._waits: OrderedDict[str, datetime] = OrderedDict()
+        """Until when a device's provider has asked us to wait with it (Retry-After)."""
 
     async def stop(self) -> None:
         """Let go of all connections."""
@@ -85,6 +90,8 @@ class Pusher:
         except ValueError as wrong:  # whatever lies in the table: nothing is sent there
             log.warning("device %s takes no pushes: %s", device.id, type(wrong).__name__)
             return Answer("refused")
+        if (until := self._waits.get(device.id, at)) > at:
+            return Answer("later", wait=(until - at).total_seconds())
         origin = device.endpoint[: device.endpoint.index("/", len("https://"))].removesuffix(":443")
         host = self._host(origin)
         if wait := host.breaker.wait(monotonic()):
@@ -103,6 +110,10 @@ class Pusher:
         finally:
             host.turns.release()
         self._learn(host, answer)
+        if answer.wait:
+            self._waits[device.id] = at + timedelta(seconds=answer.wait)
+            if len(self._waits) > _ASKED_TO_WAIT:
+                self._waits.popitem(last=False)
         return answer
 
     async def _ask(self, url: str, signed: dict[str, str], body: bytes, at: datetime) -> Answer:

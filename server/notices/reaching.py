@@ -25,12 +25,15 @@ class NotPublic(OSError):
     """A provider's name led to an address of this machine or network."""
 
 
-def http(local: Collection[str], resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
+def http(
+    local: Collection[str], resolver: AbstractResolver | None = None, seconds: float = SECONDS
+) -> aiohttp.ClientSession:
     """The one HTTP session of a process for pushes. Call it on the running loop; the caller closes it.
 
     Args:
         local: origins of this machine that may be reached as well (in profile dev).
         resolver: instead of the system's.
+        seconds: for all of one push.
     """
     ports = frozenset(urlsplit(origin).port or 443 for origin in local)
 
@@ -48,7 +51,7 @@ def http(local: Collection[str], resolver: AbstractResolver | None = None) -> ai
             limit=0,
             keepalive_timeout=30,
         ),
-        timeout=aiohttp.ClientTimeout(total=SECONDS, sock_connect=CONNECT_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "Warmline", "Accept-Encoding": "identity"},
         read_bufsize=_READ_BYTES,

@@ -1,8 +1,10 @@
 """One push to one device: what arrives, what the answers mean, and that nothing holds up anybody else (R32)."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,8 @@ from server.ids import DeviceId, PersonId, now
 from server.notices import vapid
 from server.notices.devices import Device
 from server.notices.payload import MOST_BYTES, Push
-from server.notices.pushing import Pusher
-from tests.support.push_endpoint import PushEndpoint, Registration
+from server.notices.pushing import AT_ONCE, Pusher
+from tests.support.push_endpoint import PushEndpoint, Registration, serving
 
 CHANNEL = "ch_" + "0" * 20
 MESSAGE = Push("message", CHANNEL, 3)
@@ -93,7 +95,7 @@ async def test_every_answer_has_its_meaning(pusher: Pusher, endpoint: PushEndpoi
 async def test_a_provider_that_asks_to_wait_is_heard_in_seconds_and_as_a_date(
     pusher: Pusher, endpoint: PushEndpoint
 ) -> None:
-    registration, at = endpoint.register(), datetime.now(UTC).replace(microsecond=0)
+    at = datetime.now(UTC).replace(microsecond=0)
     for said, wait in (
         ("120", 120.0),
         (format_datetime(at + timedelta(seconds=90), usegmt=True), 90.0),
@@ -101,10 +103,14 @@ async def test_a_provider_that_asks_to_wait_is_heard_in_seconds_and_as_a_date(
         ("soon", 0.0),
         (format_datetime(at - timedelta(days=1), usegmt=True), 0.0),
     ):
-        endpoint.answer(registration, (429, {"Retry-After": said}))
-        assert (await pusher.push(device(registration), MESSAGE, 10, at)).wait == wait
-        endpoint.answer(registration, 201)
-        assert (await pusher.push(device(registration), MESSAGE, 10, at)).outcome == "sent"
+        registration, other = endpoint.register(), endpoint.register()
+        endpoint.answer(registration, (429, {"Retry-After": said}), 201)
+        one = device(registration)
+        assert (await pusher.push(one, MESSAGE, 10, at)).wait == wait
+        assert (await pusher.push(device(other), MESSAGE, 10, at)).outcome == "sent", "others need not wait"
+        again = await pusher.push(one, MESSAGE, 10, at)
+        assert (again.outcome, 0 <= wait - again.wait < 5) == ("later" if wait else "sent", True)
+        assert len(endpoint.at(registration)) == (0 if wait else 1)
 
 
 @pytest.mark.catalogue("R32", "S18")
@@ -118,11 +124,7 @@ async def test_redirects_are_not_followed(pusher: Pusher, endpoint: PushEndpoint
 
 
 @pytest.mark.catalogue("R32")
-async def test_one_that_hangs_is_given_up_and_nobody_else_waits_for_it(
-    pusher: Pusher, endpoint: PushEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import asyncio
-
+async def test_one_that_hangs_is_given_up_and_nobody_else_waits_for_it(pusher: Pusher, endpoint: PushEndpoint) -> None:
     pusher._http._timeout = pusher._http._timeout.__class__(total=0.5)
     hangs, well = endpoint.register(), endpoint.register()
     endpoint.answer(hangs, "hang")
@@ -131,6 +133,7 @@ async def test_one_that_hangs_is_given_up_and_nobody_else_waits_for_it(
     assert (await pusher.push(device(well), MESSAGE, 10, now())).outcome == "sent"
     assert not hanging.done()
     answer = await hanging
+    await pusher.stop()
     assert (answer.outcome, answer.status, answer.ailing) == ("later", None, True)
     assert time.monotonic() - began < 20
 
@@ -140,3 +143,39 @@ async def test_keys_that_are_none_are_refused_without_a_call(pusher: Pusher, end
     broken = Device(good.id, good.person_id, good.endpoint, b"\4" + b"\1" * 64, good.auth)
     assert (await pusher.push(broken, MESSAGE, 10, now())).outcome == "refused"
     assert endpoint.received == []
+
+
+@pytest.mark.catalogue("R32")
+async def test_a_provider_that_is_dead_is_left_alone_and_holds_up_no_other(
+    push_settings: Settings, endpoint: PushEndpoint, push_certificate: tuple[Path, Path]
+) -> None:
+    """A host that hangs takes its own pushes with it; those to another host go out meanwhile, and it is not called again."""
+    async with serving(push_certificate) as dead:
+        dead.usual = "hang"
+        settings = push_settings.model_copy(update={"push_local": (endpoint.origin, dead.origin)})
+        pusher = Pusher(settings, seconds=1)
+        try:
+            waiting = [pusher.push(device(dead.register()), MESSAGE, 10, now()) for _ in range(AT_ONCE + 10)]
+            hanging = asyncio.gather(*waiting)
+            await asyncio.sleep(0.2)
+            well = [pusher.push(device(endpoint.register()), MESSAGE, 10, now()) for _ in range(20)]
+            assert {answer.outcome for answer in await asyncio.gather(*well)} == {"sent"}
+            assert not hanging.done()
+            assert {answer.outcome for answer in await hanging} == {"later"}
+            called = dead.hung
+            assert called <= AT_ONCE + 10
+            later = await pusher.push(device(dead.register()), MESSAGE, 10, now())
+            assert (later.outcome, later.status, 0 < later.wait <= 5) == ("later", None, True)
+            assert dead.hung == called
+        finally:
+            await pusher.stop()
+
+
+@pytest.mark.catalogue("R32")
+async def test_answers_that_go_on_and_on_are_not_read(pusher: Pusher, endpoint: PushEndpoint) -> None:
+    registration = endpoint.register()
+    endpoint.answer(registration, 500)  # with 300 kB of words
+    for _ in range(3):
+        assert (await pusher.push(device(registration), MESSAGE, 10, now())).status == 500
+    assert pusher._http.connector is not None
+    assert len(pusher._http.connector._conns) == 0, "whoever has more to say is hung up on"
