@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, idle, machine, rooms, sends
+from benchmarks import doorbell, fan_out, herd, idle, machine, rooms, sends
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "crowd": fan_out.crowd,
     "rooms": rooms.run,
     "idle": idle.run,
+    "herd": herd.run,
     "sends": sends.run,
     "doorbell": doorbell.run,
 }

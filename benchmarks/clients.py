@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import Cores, pin, processor_seconds
 
@@ -64,15 +65,20 @@ class Client:
             raise Failed(f"{self.name} ended, with status {await self.process.wait()}")
         return said
 
+    async def ask(self, words: str, within: float) -> dict[str, Any]:
+        """Tell it a line; what it answers. Raises Failed."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(words.encode() + b"\n")
+        told: dict[str, Any] = json.loads(await self.line(within))
+        return told
+
     async def go(self, seconds: float, watched: Mapping[str, int], *pace: int) -> Sample:
         """One round. `pace`: with these as window, burst and pause, in the words of native/load.c.
 
         Raises Failed when anything was refused, lost or left without an answer.
         """
-        assert self.process.stdin is not None
         before = {name: processor_seconds(pid) for name, pid in watched.items()}
-        self.process.stdin.write(" ".join(map(str, ("go", seconds, *pace))).encode() + b"\n")
-        told = json.loads(await self.line(seconds + 30))
+        told = await self.ask(" ".join(map(str, ("go", seconds, *pace))), seconds + 30)
         spent = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
         if any(told.get(bad) for bad in ("errors", "lost", "unfinished")) or not told["done"]:
             raise Failed(f"{self.name}: {json.dumps(told)}")

@@ -20,16 +20,16 @@ class Size:
     rooms: int = 1000
     members: int = 10
     idle: int = 10_000
+    herd: int = 10_000
+    herd_channels: int = 3
     subscriptions: int = 20
     senders: int = 256
     channels: int = 1000
 
 
 TINY = Size(
-    rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6,
-    members=4, idle=20,
-    subscriptions=4,
-    senders=8, channels=12,
+    rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6, members=4,
+    idle=20, subscriptions=4, herd=20, herd_channels=2, senders=8, channels=12,
 )  # fmt: skip
 """For the smoke test: everything runs, no figure means anything."""
 
