@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, herd, idle, machine, rooms, sends
+from benchmarks import doorbell, fan_out, growth, herd, idle, machine, rooms, sends
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "rooms": rooms.run,
     "idle": idle.run,
     "herd": herd.run,
+    "growth": growth.run,
     "sends": sends.run,
     "doorbell": doorbell.run,
 }

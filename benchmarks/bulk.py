@@ -13,7 +13,9 @@ from typing import Any
 
 import asyncpg
 
-from server.ids import ChannelId, MembershipId, OrganizationId, PersonId, TeamMemberId
+from server.chat.bodies import close
+from server.crypto import DataKey
+from server.ids import ChannelId, MembershipId, MessageId, OrganizationId, PersonId, TeamMemberId
 
 _TABLES = {
     "people": "organization_id id kind email created_at",
@@ -22,7 +24,9 @@ _TABLES = {
     "memberships": (
         "organization_id id channel_id channel_kind person_id person_kind source visible_from read_offset joined_offset joined_at"
     ),
-    "events": "organization_id channel_id log_offset kind facts created_at",
+    "events": "organization_id channel_id log_offset kind facts created_at message_id",
+    "messages": "organization_id channel_id id log_offset author_id author_person_id client_id created_at",
+    "message_revisions": "organization_id channel_id message_id revision author_person_id key_id ciphertext created_at",
 }
 
 
@@ -53,7 +57,7 @@ class Bulk:
             (id, MembershipId.new(), person) for id, people in zip(ids, members, strict=True) for person in people
         ]
         await self.copy("channels", ((organization, id, "group", "Benchmark", 1, at) for id in ids))
-        await self.copy("events", ((organization, id, 1, "opened", "{}", at) for id in ids))
+        await self.copy("events", ((organization, id, 1, "opened", "{}", at, None) for id in ids))
         await self.copy(
             "memberships",
             (
@@ -62,6 +66,40 @@ class Bulk:
             ),
         )
         return ids
+
+    async def history(self, channels: Sequence[ChannelId], count: int, key: DataKey, text: str) -> None:
+        """So many messages in each of these channels, by their first member, encrypted as the product does it."""
+        organization, at = self.organization_id, self.at
+        authors = {
+            row["channel_id"]: (row["id"], row["person_id"])
+            for row in await self.connection.fetch(
+                "select distinct on (channel_id) channel_id, id, person_id from memberships where channel_id = any ($1)",
+                channels,
+            )
+        }
+        rows = [
+            (channel, MessageId.new(), offset, *authors[channel])
+            for channel in channels
+            for offset in range(2, count + 2)
+        ]
+        await self.copy(
+            "messages",
+            (
+                (organization, channel, id, offset, author, person, f"{offset}", at)
+                for channel, id, offset, author, person in rows
+            ),
+        )
+        await self.copy(
+            "message_revisions",
+            (
+                (organization, channel, id, 1, person, key.id, close(key, organization, channel, id, person, text), at)
+                for channel, id, _, _, person in rows
+            ),
+        )
+        await self.copy(
+            "events", ((organization, channel, offset, "message", None, at, id) for channel, id, offset, _, _ in rows)
+        )
+        await self.connection.execute("update channels set top_offset = $2 where id = any ($1)", channels, count + 1)
 
     async def copy(self, table: str, rows: Iterable[Sequence[Any]], columns: str = "") -> None:
         """Copy rows into a table."""
