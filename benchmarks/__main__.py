@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, growth, herd, idle, machine, rooms, sends
+from benchmarks import doorbell, fan_out, growth, herd, idle, machine, rooms, sends, stalled
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "fan-out": fan_out.run,
     "crowd": fan_out.crowd,
     "rooms": rooms.run,
+    "stalled": stalled.run,
     "idle": idle.run,
     "herd": herd.run,
     "growth": growth.run,

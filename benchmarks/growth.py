@@ -10,8 +10,6 @@ from benchmarks.rounds import Size
 from benchmarks.table import Figure, Table, Target
 
 TIMES = 100
-AT_ONCE = 20
-"""How often an operation is done in a turn."""
 
 
 async def run(size: Size) -> Table:
@@ -29,9 +27,10 @@ async def run(size: Size) -> Table:
             made.rows.append(figure(name, f"{words} × {TIMES}", costs["small"][name], costs[much.name][name]))
     made.remarks = [
         f"Small: {channels} channels with {messages} messages each. One person is in {size.own_channels} of them, in all three "
-        f"databases: {TIMES} times as many messages in each channel, or {TIMES} times as many channels and people.",
+        f"databases: {TIMES} times as many messages in each channel, or {TIMES} times as many channels (and as many people as "
+        f"channels, but {size.grown_people} at least).",
         "An operation's cost is the processor time of this process and of Postgres together, so that neighbours do not count: "
-        f"the mean of {AT_ONCE} in a row, on each database in turn. Ratio: beside the small database in the same round.",
+        f"the mean of {size.at_once} in a row, on each database in turn. Ratio: beside the small database in the same round.",
         f"{size.rounds} rounds; {parts.plan}, and the operations are called in this process.",
     ]
     return made
@@ -47,18 +46,18 @@ async def alternated(ledgers: Sequence[Ledger], size: Size) -> Costs:
     for number in range(size.rounds + 1):
         for deed in deeds[ledgers[0].name]:
             for ledger in ledgers if number % 2 else reversed(ledgers):
-                took = await cost(ledger, deeds[ledger.name][deed])
+                took = await cost(ledger, deeds[ledger.name][deed], size.at_once)
                 if number:
                     costs[ledger.name][deed].append(took)
     return costs
 
 
-async def cost(ledger: Ledger, deed: Deed) -> float:
-    """The processor time of one, here and in Postgres."""
+async def cost(ledger: Ledger, deed: Deed, times: int) -> float:
+    """The processor time of one out of several, here and in Postgres."""
     began, theirs = time.process_time(), machine.processor_seconds(ledger.pid)
-    for _ in range(AT_ONCE):
+    for _ in range(times):
         await deed()
-    return (time.process_time() - began + machine.processor_seconds(ledger.pid) - theirs) / AT_ONCE
+    return (time.process_time() - began + machine.processor_seconds(ledger.pid) - theirs) / times
 
 
 def figure(name: str, what: str, small: Sequence[float], much: Sequence[float]) -> Figure:

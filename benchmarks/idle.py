@@ -41,9 +41,9 @@ async def run(size: Size) -> Table:
         writers = await open_.enter_async_context(
             connected(parts, settings, clinic, people[:early], own[:early], sends=True)
         )
-        before = await memory(gateway)
+        before = await memory(gateway, size)
         await open_.enter_async_context(connected(parts, settings, clinic, people[early:], own[early:]))
-        grown = (await memory(gateway) - before) / (size.idle - early)
+        grown = (await memory(gateway, size) - before) / (size.idle - early)
         resting = [await rest(gateway, size) for _ in range(size.rounds)]
         quiet = [await checked(parts, gateway, probe) for _ in range(size.rounds)]
         wrote = await writers.go(min(WRITING_SECONDS, 4 * size.seconds), {})
@@ -104,9 +104,9 @@ async def connected(
         yield client
 
 
-async def memory(gateway: Child) -> int:
+async def memory(gateway: Child, size: Size) -> int:
     """The gateway's resident memory, in bytes, after a moment of rest."""
-    await asyncio.sleep(SETTLE_SECONDS)
+    await asyncio.sleep(min(SETTLE_SECONDS, size.seconds))
     return machine.resident(gateway.pid)
 
 

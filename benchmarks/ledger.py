@@ -108,11 +108,11 @@ async def opened(parts: Stack, name: str, size: Size, channels: int, messages: i
         async with filling(settings.database_url, clinic.organization_id) as bulk:
             [me, colleague] = await bulk.staff(2)
             await bulk.connection.execute("update team_members set role = 'ADMIN' where id = $1", me)
-            others = await bulk.staff(channels)
+            others = await bulk.staff(max(size.grown_people, channels))
             members = [
                 [
                     *([me] if at < size.own_channels else []),
-                    *(others[(at + place) % channels] for place in range(MEMBERS)),
+                    *(others[(at + place) % len(others)] for place in range(MEMBERS)),
                 ]
                 for at in range(channels)
             ]

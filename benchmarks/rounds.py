@@ -23,8 +23,12 @@ class Size:
     herd: int = 10_000
     herd_channels: int = 3
     own_channels: int = 10
-    grown_channels: int = 50
-    grown_messages: int = 40
+    grown_channels: int = 20
+    grown_messages: int = 120
+    grown_people: int = 200
+    at_once: int = 20
+    beside: int = 200
+    stalled: int = 4
     subscriptions: int = 20
     senders: int = 256
     channels: int = 1000
@@ -32,8 +36,8 @@ class Size:
 
 TINY = Size(
     rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6, members=4,
-    idle=20, subscriptions=4, herd=20, herd_channels=2, own_channels=2, grown_channels=5, grown_messages=5, senders=8,
-    channels=12,
+    idle=20, subscriptions=4, herd=20, herd_channels=2, own_channels=2, grown_channels=5, grown_messages=5, grown_people=5,
+    at_once=3, beside=10, stalled=2, senders=8, channels=12,
 )  # fmt: skip
 """For the smoke test: everything runs, no figure means anything."""
 

@@ -42,6 +42,7 @@ class Stack:
         """A new, empty database; its URL."""
         connection = await asyncpg.connect(self.postgres.url())
         try:
+            await connection.execute(f"drop database if exists {name} with (force)")
             await connection.execute(f"create database {name}")
         finally:
             await connection.close()
