@@ -5,6 +5,7 @@ closed, the line was cut or the gateway died, is taken to read for the rest of t
 away nobody is reading: a push too many beats one too few.
 """
 
+import asyncio
 import hashlib
 import logging
 import time
@@ -73,21 +74,11 @@ class Viewing:
 
     async def say(self, pair: Pair, page: str, visible: bool, at: datetime) -> None:
         """Note that a page shows the channel, or does so no more. Where Redis is away, nothing is noted."""
-        name, field = (
-            _key(pair),
-            hashlib.blake2b(page.encode(), digest_size=8).digest(),
-        )  # no word of a client's in Redis
         if self._resting:
             return
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                if visible:
-                    pipeline.zadd(name, {field: (at + KEPT).timestamp()})
-                    pipeline.zremrangebyrank(name, 0, -_PAGES - 1)
-                    pipeline.pexpire(name, KEPT)
-                else:
-                    pipeline.zrem(name, field)
-                await pipeline.execute()
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._note(pair, page, visible, at)
         except _AWAY:
             self._rest()
 
@@ -96,19 +87,40 @@ class Viewing:
         if not pairs or self._resting:
             return {}
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                for pair in pairs:
-                    pipeline.zrange(_key(pair), -1, -1, withscores=True)
-                answers = await pipeline.execute()
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                latest = await self._latest(pairs)
         except _AWAY:
             self._rest()
             return {}
-        until = {
-            pair: min(datetime.fromtimestamp(answer[0][1], UTC), at + KEPT)  # clocks differ
-            for pair, answer in zip(pairs, answers, strict=True)
-            if answer
-        }
+        until = {pair: min(said, at + KEPT) for pair, said in latest.items()}  # clocks differ
         return {pair: lapse for pair, lapse in until.items() if lapse > at}
+
+    async def try_out(self) -> None:
+        """Note something of nobody's, look it up and take it away, for `warmline doctor`. Raises RedisError, OSError."""
+        nobody, at = ("doctor", "doctor", "doctor"), now()
+        await self._note(nobody, "page", True, at)
+        await self._latest([nobody])
+        await self._note(nobody, "page", False, at)
+
+    async def _note(self, pair: Pair, page: str, visible: bool, at: datetime) -> None:
+        name = _key(pair)
+        field = hashlib.blake2b(page.encode(), digest_size=8).digest()  # no word of a client's in Redis
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            if visible:
+                pipeline.zadd(name, {field: (at + KEPT).timestamp()})
+                pipeline.zremrangebyrank(name, 0, -_PAGES - 1)
+                pipeline.pexpire(name, KEPT)
+            else:
+                pipeline.zrem(name, field)
+            await pipeline.execute()
+
+    async def _latest(self, pairs: Sequence[Pair]) -> dict[Pair, datetime]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for pair in pairs:
+                pipeline.zrange(_key(pair), -1, -1, withscores=True)
+            answers = await pipeline.execute()
+        found = zip(pairs, answers, strict=True)
+        return {pair: datetime.fromtimestamp(answer[0][1], UTC) for pair, answer in found if answer}
 
     @property
     def _resting(self) -> bool:

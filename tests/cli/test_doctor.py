@@ -290,6 +290,10 @@ async def test_a_redis_that_does_not_ring_is_found(doctor: Doctor, own_redis: Re
         ]
         keys = ("~warmline:*", "+set", "+del", "+exists", "+hset", "+hdel", "+hgetall", "+expire")
         await line.execute_command("ACL", "SETUSER", "enough", *keys)
+        _, found = await doctor(REDIS_URL=enough)
+        assert [(level, "+zadd" in do) for level, _, do in wrong(found)] == [("warning", True)]
+        reading = ("+zadd", "+zrem", "+zrange", "+zremrangebyrank", "+pexpire")
+        await line.execute_command("ACL", "SETUSER", "enough", *reading)
         assert wrong((await doctor(REDIS_URL=enough))[1]) == []
         async with rung(enough) as heard:
             assert heard == [b"ding"], "what doctor says is enough is enough for a gateway"

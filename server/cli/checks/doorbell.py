@@ -15,6 +15,7 @@ from server.cli.checks.findings import Finding, error, ok, warning
 from server.cluster import Node
 from server.config import LOOPBACK
 from server.ids import random_token
+from server.notices.viewing import Viewing
 
 PART = "redis"
 OLDEST = (6, 2)
@@ -155,18 +156,21 @@ async def _rings(line: redis.Redis) -> list[Finding]:
 
 async def _remembers(url: str) -> list[Finding]:
     """Who is there is kept there as well, for seconds."""
-    board = RedisBoard(url)
+    board, viewing = RedisBoard(url), Viewing(url)
     try:
         await board.alive()
         await board.say({"doctor": b"", "nobody": None})
         await board.others("doctor")
         await board.say({"doctor": None})
+        await viewing.try_out()
     except RedisError as wrong:
         do = (
-            "Let the login keep a few keys (ACL: ~warmline:* +set +del +exists +hset +hdel +hgetall +expire). "
-            "Otherwise all works but presence."
+            "Let the login keep a few keys (ACL: ~warmline:* +set +del +exists +hset +hdel +hgetall +expire "
+            "+zadd +zrem +zrange +zremrangebyrank +pexpire). Otherwise all works but presence, and pushes go to "
+            "people who are reading."
         )
         return [warning(PART, f"who is there cannot be kept ({type(wrong).__name__})", do)]
     finally:
         await board.close()
-    return [ok(PART, "keeps who is there")]
+        await viewing.close()
+    return [ok(PART, "keeps who is there, and who is reading")]
