@@ -101,10 +101,13 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
              group by t.name, t.id) d) o on c.kind = 'direct'"""
 
 
-# Of a team member's channels, those of patients where nobody of the team gets a push (it takes a device) or an email.
+# Of a team member's channels, those of patients where nobody of the team gets a push (it takes a device) or an email. Nor do
+# they themselves, then: so it looks at those alone that they have muted, or at all if they want no email, and that is rare.
 _NOBODY_TOLD = """
 select c.id from memberships mine join channels c on (c.organization_id, c.id) = (mine.organization_id, mine.channel_id)
  where (mine.organization_id, mine.person_id) = ($1, $2) and mine.left_at is null
+   and (mine.muted or exists (select from notice_preferences o
+                               where (o.person_id, o.organization_id) = ($2, $1) and not o.unread_email))
    and c.kind in ('care_team', 'service_team', 'group') and c.status = 'active'
    and not exists (
      select from memberships m join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
