@@ -73,7 +73,7 @@ async def test_only_members_and_nobody_who_only_reads(clinic: Clinic) -> None:
     for name, more in (("channel.mute", {"muted": True}), ("channel.mark_unread", {})):
         with pytest.raises(Forbidden):
             await clinic.call(patient, name, channel_id=channel, **more)
-    rows = await clinic.sql("select from memberships where muted or marked_unread")
+    rows = await clinic.sql("select from memberships where channel_id = $1 and (muted or marked_unread)", channel)
     assert rows == []
 
 
