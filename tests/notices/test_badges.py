@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.errors import WarmlineError
+from server.errors import Conflict, Forbidden, NotFound
 from server.notices import badges
 from tests.support.cast import Clinic
 
@@ -101,11 +101,15 @@ class Memory:
             if (place := one.places.get(person))
         }
 
+    async def agree_on_total(self, person: str) -> None:
+        """Compare the badge of one."""
+        async with self.clinic.database.transaction() as tx:
+            assert await badges.total(tx, self.clinic.organization_id, person) == self.total(person), self.did
+
     async def agree(self) -> None:
         """Compare, for everybody."""
         for person in self.people:
-            async with self.clinic.database.transaction() as tx:
-                assert await badges.total(tx, self.clinic.organization_id, person) == self.total(person), self.did
+            await self.agree_on_total(person)
             listed = (await self.clinic.call(person, "channel.list"))["channels"]
             told = {
                 one["id"]: (
@@ -127,11 +131,13 @@ class Memory:
         person = self.chance.choice(sorted(channel.places))
         try:
             await act(channel, person)
-        except WarmlineError:
+        except (Conflict, Forbidden, NotFound):
             self.did[f"{act.__name__}, refused"] = self.did.get(f"{act.__name__}, refused", 0) + 1
         else:
             self.did[act.__name__] = self.did.get(act.__name__, 0) + 1
         channel.top = await self.clinic.top(channel.id)
+        for one in self.people[:2]:
+            await self.agree_on_total(one)
 
     async def call(self, person: str, name: str, channel: Channel, **params: Any) -> Any:
         return await self.clinic.call(person, name, channel_id=channel.id, **params)
@@ -160,17 +166,22 @@ class Memory:
             await self.call(person, "channel.read", channel, offset=offset)
         place.mark, place.flagged = max(place.mark, channel.top), False
 
+    def own(self, channel: Channel, person: str) -> Said:
+        """A message of theirs that stands, rather a late one."""
+        stands = [one for one in channel.said if one.author == person and not one.deleted][-3:]
+        if not stands:
+            raise Conflict("Nothing to change.")
+        return self.chance.choice(stands)
+
     async def edit(self, channel: Channel, person: str) -> None:
-        if own := [one for one in channel.said if one.author == person and not one.deleted]:
-            said = self.chance.choice(own)
-            await self.call(person, "message.edit", channel, message_id=said.id, text="Other", revision=said.revision)
-            said.revision += 1
+        said, text = self.own(channel, person), "Other words"
+        await self.call(person, "message.edit", channel, message_id=said.id, text=text, expected_revision=said.revision)
+        said.revision += 1
 
     async def delete(self, channel: Channel, person: str) -> None:
-        if own := [one for one in channel.said if one.author == person and not one.deleted]:
-            said = self.chance.choice(own)
-            await self.call(person, "message.delete", channel, message_id=said.id, revision=said.revision)
-            said.deleted = True
+        said = self.own(channel, person)
+        await self.call(person, "message.delete", channel, message_id=said.id, expected_revision=said.revision)
+        said.deleted = True
 
     async def leave(self, channel: Channel, person: str) -> None:
         await self.call(person, "channel.leave", channel)
@@ -201,7 +212,9 @@ class Memory:
         await self.call(person, "channel.mute", channel, muted=not place.muted)
         place.muted = not place.muted
 
-    async def hide(self, channel: Channel, person: str) -> None:
+    async def hide(self, _channel: Channel, _person: str) -> None:
+        channel = self.channels[-1]  # the direct one: no other can be
+        person = self.chance.choice(sorted(channel.places))
         hidden = self.chance.random() < 0.7
         await self.call(person, "channel.hide", channel, hidden=hidden)
         channel.places[person].hidden_at = channel.top if hidden else -1
@@ -217,7 +230,9 @@ async def test_the_badge_is_the_count_by_hand(clinic: Clinic, seed: int) -> None
         if number % 5 == 0:
             await memory.agree()
     await memory.agree()
-    assert {"send", "read", "delete", "leave", "come_back", "archive", "flag", "mute"} <= {*memory.did}, memory.did
+    assert {"send", "read", "delete", "leave", "come_back", "archive", "flag", "mute", "edit", "hide"} <= {
+        *memory.did
+    }, memory.did
     for person in memory.people:
         for channel in memory.channels:
             if person in channel.places:
