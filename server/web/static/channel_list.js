@@ -42,6 +42,7 @@ export class ChannelList {
       note: channelNote(channel, this.#audience),
       when: channel.last_at ? briefly(channel.last_at) : "",
       unread: channel.status === "active" ? channel.unread : 0,
+      marked: channel.status === "active" && channel.marked_unread === true,
       isOpen,
     };
   }
@@ -53,18 +54,18 @@ function unreadWords(channels) {
   return sum ? ` · ${badge(sum)} unread` : "";
 }
 
-const look = ({ title, note, when, unread, isOpen }) => [title, note, when, unread, isOpen].join("\n");
+const look = ({ title, note, when, unread, marked, isOpen }) => [title, note, when, unread, marked, isOpen].join("\n");
 
-function fill(link, { id, title, note, when, unread, isOpen }) {
+function fill(link, { id, title, note, when, unread, marked, isOpen }) {
   link.dataset.channelId = id;
   if (isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
-  link.classList.toggle("unread", unread > 0);
-  const count = unread > 99 ? "more than 99 unread" : `${unread} unread`;
+  link.classList.toggle("unread", unread > 0 || marked);
+  const count = unread > 99 ? "more than 99 unread" : unread ? `${unread} unread` : "marked unread";
   link.replaceChildren(
     h("span", { class: "entry-title" }, h("bdi", {}, title)),
     h("span", { class: "entry-when" }, when),
     note ? h("span", { class: "entry-note" }, h("bdi", {}, note)) : "",
-    unread ? h("span", { class: "badge" }, h("span", { "aria-hidden": "true" }, badge(unread)), unseen(count)) : "",
+    unread || marked ? h("span", { class: "badge" }, h("span", { "aria-hidden": "true" }, unread ? badge(unread) : "•"), unseen(count)) : "",
   );
 }

@@ -1,6 +1,7 @@
 /** "More" beside a conversation's title: what one can do with the channel as a whole. */
 
 import { byId, h, unseen } from "./dom.js";
+import { ownMarks } from "./notices/own_marks.js";
 import { Menu } from "./parts/menu.js";
 
 export class ChannelMenu {
@@ -20,10 +21,12 @@ export class ChannelMenu {
 
   #entries() {
     const { channels, chat } = this.#page;
+    const channel = channels.get(chat.channelId);
     return [
       { words: "Details", run: () => this.#details.toggle(true) },
       { words: "Print conversation", run: () => this.#print() },
-      ...this.#more(channels.get(chat.channelId)),
+      ...ownMarks(this.#page, channel, this.#page.audience === "staff" || channels.size > 1),
+      ...this.#more(channel),
     ];
   }
 

@@ -7,8 +7,12 @@
 import { Fetching } from "./fetching.js";
 import { listed } from "./words.js";
 
-/** The sections of the list, in order (domain.md §2). The last one takes archived channels of every kind. */
+/**
+ * The sections of the list, in order (domain.md §2). The first one takes channels of every kind where a patient waits and nobody of the
+ * team has read it (§4), for staff; the last one archived channels of every kind.
+ */
 export const SECTIONS = [
+  { kind: "unattended", title: "Unattended" },
   { kind: "care_team", title: "Care team" },
   { kind: "service_team", title: "Service team" },
   { kind: "staff", title: "Staff" },
@@ -47,7 +51,7 @@ export class Channels {
   /** `[{kind, title, channels}]` without empty ones; inside a section the latest activity comes first. `hidden`: those as well. */
   sections({ hidden = false } = {}) {
     const latestFirst = (a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? "") || a.id.localeCompare(b.id);
-    const sectionOf = (channel) => (channel.status === "archived" ? "archived" : channel.kind);
+    const sectionOf = ({ status, unattended, kind }) => (status === "archived" ? "archived" : unattended ? "unattended" : kind);
     const all = [...this.#all.values()].filter((channel) => hidden || !channel.hidden).sort(latestFirst);
     return SECTIONS.map(({ kind, title }) => {
       return { kind, title, channels: all.filter((channel) => sectionOf(channel) === kind) };
@@ -56,9 +60,16 @@ export class Channels {
 
   /** Unread messages in all open channels. */
   get unread() {
-    let sum = 0;
-    for (const { status, unread } of this.#all.values()) if (status === "active") sum += unread;
-    return sum;
+    return this.#unread.reduce((sum, { unread }) => sum + unread, 0);
+  }
+
+  /** The ids of the channels that they are in. */
+  get unreadIds() {
+    return this.#unread.map(({ id }) => id);
+  }
+
+  get #unread() {
+    return [...this.#all.values()].filter(({ status, unread, hidden }) => status === "active" && unread > 0 && !hidden);
   }
 
   /** Fetches the list. */
@@ -81,18 +92,23 @@ export class Channels {
   }
 
   /** A hint from the personal channel. */
-  hint({ channel: id, member, status, unread, read_offset, top, name, hidden, writable }) {
+  hint({ type: _, channel: id, member, name, ...facts }) {
     const known = this.#all.get(id);
     if (!member) {
       if (this.#all.delete(id)) this.#changed();
     } else if (!known) this.refresh();
-    else if (isNewer({ top, read_offset }, known)) {
-      const last_at = top > known.top ? new Date().toISOString() : known.last_at;
-      this.note(id, { status, unread, read_offset, top, last_at, hidden, writable, name: name ?? known.name });
+    else if (isNewer(facts, known)) {
+      const last_at = facts.top > known.top ? new Date().toISOString() : known.last_at;
+      this.note(id, { ...facts, last_at, name: name ?? known.name });
     }
   }
 
-  /** What the page itself learnt about a channel: the answer to a read mark, an event of the channel that is open. */
+  /** The answer to a read mark that this page moved. */
+  read(id, { read_offset, unread }) {
+    this.note(id, { read_offset, unread, marked_unread: false, ...(unread === 0 && { unattended: false }) });
+  }
+
+  /** What the page itself learnt about a channel: an event of the one that is open, the answer to a change. */
   note(id, facts) {
     const known = this.#all.get(id);
     if (!known) return;

@@ -25,6 +25,7 @@ export class Chat {
   #contacts;
   #channels;
   #changed;
+  #sent;
   #opened;
   #current = null; // {conversation, directory}
   #newAfter = null; // the read mark on opening, or when somebody last looked: where "New messages" stands
@@ -36,16 +37,20 @@ export class Chat {
   #reading;
   #drawSoon = drawLater(() => this.#draw());
 
-  /** @param me `() → me`, see the operation; `audience` "patient" or "staff"; `changed()`: names, badges or unsent messages may look different */
-  constructor({ wire, channels, pictures, me, audience, changed }) {
+  /**
+   * @param me `() → me`, see the operation; `audience` "patient" or "staff"; `changed()`: names, badges or unsent messages may look
+   *   different; `sent()`: a message of mine was stored
+   */
+  constructor({ wire, channels, pictures, me, audience, changed, sent }) {
     this.#wire = wire;
     this.#pictures = pictures;
     this.#me = me;
     this.#contacts = new Contacts(wire, changed);
     this.#channels = channels;
     this.#changed = changed;
+    this.#sent = sent;
     this.#opened = new OpenChannels(wire, (id) => this.#handlers(id));
-    this.#reading = new Reading(wire, (id, { read_offset, unread }) => channels.note(id, { read_offset, unread }));
+    this.#reading = new Reading(wire, (id, read) => channels.read(id, read));
     this.#view = new ChatView(audience, () => this.#scrolled());
     this.#composer = new Composer({ form: byId("composer"), send: (text) => this.#send(text) });
     this.messages = new MessageActions({ wire, me, open: () => this.#current && { ...this.#current, writable: this.#writable } });
@@ -90,7 +95,7 @@ export class Chat {
     this.#newAfter = channel.unread > 0 ? channel.read_offset : null;
     this.#newMet = this.#newAfter === null;
     this.#seenEnd = 0;
-    this.#reading.turnTo(channel.id, channel.read_offset);
+    this.#reading.turnTo(channel.id, channel.read_offset, channel.marked_unread);
     this.#composer.turnTo(channel.id);
     this.#current.directory.load();
     this.#current.conversation.open(channel.unread + ROOM_BEFORE_NEW);
@@ -156,6 +161,7 @@ export class Chat {
       changed: () => this.#changed(),
       arrived: (data, isNew) => this.#arrived(id, data, isNew),
       failed: ({ note }) => this.#announcer.notice(failureWords(note, "A message was not delivered.")),
+      stored: () => this.#sent(),
       ended: () => this.#channels.refresh(),
     };
   }

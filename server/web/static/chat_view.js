@@ -4,7 +4,7 @@ import { byId, say } from "./dom.js";
 import { LogView } from "./log_view.js";
 import { Roving } from "./parts/roving.js";
 import { daysOf } from "./rows.js";
-import { closedWords, edgeWords, emptyWords } from "./states.js";
+import { closedWords, edgeWords, emptyWords, nobodyToldWords } from "./states.js";
 import { around } from "./surroundings.js";
 import { channelNote, channelTitle, KIND_NAMES, listed, plural, readers } from "./words.js";
 
@@ -35,6 +35,7 @@ export class ChatView {
       say(byId("title"), channelTitle(channel, this.#audience));
       say(byId("subtitle"), this.#subtitle(channel, directory));
     }
+    this.#drawWarning(channel);
     say(byId("edge"), edgeWords(conversation));
     say(byId("empty"), isEmpty(conversation) && !closed ? emptyWords(channel, this.#audience) : "");
     this.#drawFoot(channel, closed, draft);
@@ -70,7 +71,16 @@ export class ChatView {
       return [KIND_NAMES[channel.kind], channelNote(channel, "staff")].filter(Boolean).join(" · ");
     }
     const team = directory.active.filter(({ kind, me }) => kind !== "patient" && !me).map(({ name }) => name);
-    return team.length ? `With ${listed(team, 3)}` : "";
+    return [team.length && `With ${listed(team, 3)}`, channelNote(channel, "patient")].filter(Boolean).join(" · ");
+  }
+
+  /** Staff only: where a patient writes and nobody would be told of it. */
+  #drawWarning(channel) {
+    const warning = byId("warning");
+    if (!warning) return;
+    const words = nobodyToldWords(channel);
+    warning.hidden = words === "";
+    say(warning, words);
   }
 
   #drawFoot(channel, closed, draft) {

@@ -33,7 +33,7 @@ export class Conversation {
   /**
    * @param id the channel's id; `me` my membership's id in it
    * @param on `changed()` something to draw; `arrived(data, isNew)` each publication, after it was taken in;
-   *   `failed(entry)` a message was refused for good; `ended()` the channel is not, or no longer, mine
+   *   `stored()` a message of mine is; `failed(entry)` a message was refused for good; `ended()` the channel is not, or no longer, mine
    */
   constructor({ id, me, wire, on }) {
     this.id = id;
@@ -279,6 +279,7 @@ export class Conversation {
       this.#items.set(id, { type: "message", id, offset, revision: AHEAD, author: this.me, at, text: entry.text });
     }
     this.#touched();
+    this.#on.stored();
   }
 
   #touched() {

@@ -11,8 +11,13 @@ import { byId, drawLater, h, say } from "./dom.js";
 import { Fetching } from "./fetching.js";
 import { watchIdle } from "./idle.js";
 import { installWorker } from "./install.js";
+import { Badge } from "./notices/badge.js";
+import { Device } from "./notices/device.js";
+import { showSettings } from "./notices/settings.js";
+import { Viewing } from "./notices/viewing.js";
 import { Pictures } from "./pictures.js";
-import { askBeforeSigningOut, leaving, signedOut, signIn } from "./signin.js";
+import { replaceRoute, route, toChannel } from "./route.js";
+import { askBeforeSigningOut, leaving, onLeaving, pushKey, signedOut, signIn } from "./signin.js";
 import { newStats } from "./subscription.js";
 import { Wire } from "./wire.js";
 
@@ -22,7 +27,7 @@ const SIGNED_OUT = new Set([401, 3500, 3503]); // sign-in's own, and the two clo
 
 /**
  * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
- * different. page: {wire, me, channels, chat, pictures, audience}.
+ * different. page: {wire, me, channels, chat, pictures, device, audience}.
  */
 export async function startPage({ kind, audience, ready, draw }) {
   const stats = newStats();
@@ -32,28 +37,42 @@ export async function startPage({ kind, audience, ready, draw }) {
   byId("app").hidden = false;
   const page = { me: null, audience };
   let isReady = false;
-  const drawSoon = drawLater(() => isReady && draw(page));
+  const badge = new Badge();
+  const drawSoon = drawLater(() => {
+    if (!isReady) return;
+    draw(page);
+    badge.draw(page.channels.unread, page.channels.unreadIds);
+    viewing.check();
+  });
   const changed = () => {
     line.show(page.wire.state, page.chat.unsent);
     page.chat.redraw();
     if (!isReady && page.me && page.channels.loaded) {
       isReady = true;
       say(byId("clinic"), page.me.organization.name);
+      watchNotices(page);
       ready(page);
-      installWorker();
+      installWorker().then(() => page.device.resume());
     }
     drawSoon();
   };
   const line = new ConnectionLine(() => page.wire.start());
   const onState = ({ phase, code, message }) => {
-    if (phase === "online") arrive(page, me);
+    if (phase === "online") {
+      arrive(page, me);
+      viewing.connected();
+    }
+    if (phase === "stopped") badge.clear();
     if (phase === "stopped" && SIGNED_OUT.has(code)) signedOut(endWords(code, message, page.me), () => page.wire.start());
     changed();
   };
   page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
   page.channels = new Channels(page.wire, changed);
   page.pictures = new Pictures(fetchToken, changed);
-  page.chat = new Chat({ wire: page.wire, channels: page.channels, pictures: page.pictures, me: () => page.me, audience, changed });
+  page.chat = new Chat({ wire: page.wire, channels: page.channels, pictures: page.pictures, me: () => page.me, audience, changed, sent: () => page.offer?.sent() });
+  page.device = new Device({ wire: page.wire, me: () => page.me, key: pushKey(), changed });
+  const viewing = new Viewing(page.wire, () => page.chat.channelId);
+  onLeaving(() => page.device.leave());
   const me = new Fetching(page.wire, async () => {
     const found = await page.wire.rpc("me");
     if (found.person.kind !== kind) return wrongPage(page.wire, kind);
@@ -71,6 +90,22 @@ export async function startPage({ kind, audience, ready, draw }) {
   );
   byId("skip").addEventListener("click", skip);
   page.wire.start();
+}
+
+/** What the service worker asks for, and the address that opens the settings. */
+function watchNotices(page) {
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+    if (data.type === "open") location.hash = toChannel(data.channel);
+    if (data.type === "device") page.device.resume();
+  });
+  addEventListener("hashchange", () => openSettings(page));
+  openSettings(page);
+}
+
+function openSettings(page) {
+  if (route().view !== "settings") return;
+  replaceRoute("#/");
+  showSettings(page);
 }
 
 function endWords(code, message, me) {

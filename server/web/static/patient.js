@@ -7,6 +7,8 @@ import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { leaveAsPatient } from "./leaving.js";
 import { showMyProfile } from "./my_profile.js";
+import { Offer } from "./notices/offer.js";
+import { showSettings } from "./notices/settings.js";
 import { startPage } from "./page.js";
 import { replaceRoute, route, toChannel } from "./route.js";
 import { badge } from "./words.js";
@@ -18,7 +20,11 @@ let shown = null; // the last view, to move the focus only when it changes
 startPage({ kind: "patient", audience: "patient", ready, draw });
 
 function ready(page) {
-  drawAccount(page.me, [{ words: "How others see me", run: () => showMyProfile(page) }]);
+  drawAccount(page.me, [
+    { words: "Settings", run: () => showSettings(page) },
+    { words: "How others see me", run: () => showMyProfile(page) },
+  ]);
+  page.offer = new Offer(page);
   details = new Details(page);
   new ChannelMenu(page, details, (channel) => acts(page, channel));
   addEventListener("hashchange", () => draw(page));

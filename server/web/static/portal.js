@@ -8,6 +8,7 @@ import { ChannelMenu } from "./channel_menu.js";
 import { Details } from "./details.js";
 import { byId, say } from "./dom.js";
 import { NewChannel } from "./new_channel.js";
+import { showSettings } from "./notices/settings.js";
 import { startPage } from "./page.js";
 import { administration } from "./places/administration.js";
 import { encounters } from "./places/encounters.js";
@@ -32,7 +33,10 @@ startPage({ kind: "team_member", audience: "staff", ready, draw });
 
 function ready(page) {
   const shortcuts = new Shortcuts(actions(page));
-  drawAccount(page.me, [{ words: "Keyboard shortcuts", run: () => shortcuts.help() }]);
+  drawAccount(page.me, [
+    { words: "My Profile", run: () => showSettings(page) },
+    { words: "Keyboard shortcuts", run: () => shortcuts.help() },
+  ]);
   details = new Details(page);
   new ChannelMenu(page, details, (channel) => staffActs(page, channel));
   new NewChannel(page, byId("new-channel"));
@@ -103,7 +107,7 @@ function actions({ channels, chat }) {
   const unread = () => {
     const after = all().findIndex(({ id }) => id === chat.channelId) + 1;
     const turned = [...all().slice(after), ...all().slice(0, after)];
-    const next = turned.find(({ status, unread: count, id }) => status === "active" && count > 0 && id !== chat.channelId);
+    const next = turned.find(({ status, unread: count, marked_unread: marked, id }) => status === "active" && (count > 0 || marked) && id !== chat.channelId);
     next ? go(next) : chat.say("Nothing else is unread.");
   };
   return {

@@ -8,6 +8,7 @@ export class Reading {
   #moved;
   #channel = null;
   #mark = 0;
+  #marked = false;
   #newest = 0;
   #inSight = () => false;
   #busy = false;
@@ -19,12 +20,13 @@ export class Reading {
     this.#moved = moved;
   }
 
-  /** Another channel is open; its mark stands at `mark`. */
-  turnTo(channel, mark) {
+  /** Another channel is open; its mark stands at `mark`. `marked`: it was marked unread, which being read takes away. */
+  turnTo(channel, mark, marked = false) {
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#channel = channel;
     this.#mark = mark;
+    this.#marked = marked;
   }
 
   get mark() {
@@ -39,7 +41,7 @@ export class Reading {
   }
 
   #wanted() {
-    return this.#channel && this.#newest > this.#mark && this.#wire.online && this.#inSight() && isLookedAt();
+    return this.#channel && (this.#newest > this.#mark || this.#marked) && this.#wire.online && this.#inSight() && isLookedAt();
   }
 
   #later(delay) {
@@ -53,14 +55,20 @@ export class Reading {
     this.#busy = true;
     try {
       const result = await this.#wire.rpc("channel.read", { channel_id: channel, offset });
-      if (channel === this.#channel) this.#mark = Math.max(this.#mark, offset);
+      if (channel === this.#channel) {
+        this.#mark = Math.max(this.#mark, offset);
+        this.#marked = false;
+      }
       this.#busy = false;
       this.#moved(channel, result);
     } catch (error) {
       this.#busy = false;
       if (!error.code) throw error;
       if (error.temporary) this.#later(AGAIN);
-      else if (channel === this.#channel) this.#mark = offset; // asking again would not move it either
+      else if (channel === this.#channel) {
+        this.#mark = offset; // asking again would not move it either
+        this.#marked = false;
+      }
     }
   }
 }

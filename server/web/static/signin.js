@@ -15,6 +15,7 @@ let way = null;
 let about = {};
 let isLeaving = false;
 let holdsText = () => false;
+let beforeLeaving = async () => {};
 
 /** Resolves to an async function that answers a token, once somebody has signed in. `kind`: "patient" or "team_member". */
 export async function signIn(kind) {
@@ -28,6 +29,16 @@ export async function signIn(kind) {
 /** After how many minutes without a sign of life this page signs out by itself; 0: never. */
 export function idleMinutes() {
   return about.idle_minutes ?? 0;
+}
+
+/** The server's public key for pushes; null where it sends none. */
+export function pushKey() {
+  return about.push_key ?? null;
+}
+
+/** Says what is to be done while one is still signed in, before signing out; it is not waited for long. */
+export function onLeaving(work) {
+  beforeLeaving = work;
 }
 
 /** Says how to find out whether text would be lost: asked before signing out. */
@@ -44,6 +55,7 @@ export function leaving() {
 export async function signOut() {
   if (holdsText() && !confirm("Something you wrote here is not sent yet, and would be lost. Sign out all the same?")) return;
   isLeaving = true;
+  await Promise.race([beforeLeaving(), new Promise((resolve) => setTimeout(resolve, LIMIT / 2))]);
   const told = await tellServer();
   way.leave(told ? "You are signed out." : "You are signed out here. The server could not be told: other devices may still be signed in.");
 }

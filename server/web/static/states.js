@@ -20,6 +20,15 @@ export function emptyWords({ kind }, audience) {
   );
 }
 
+/** For staff, where a patient's message would reach nobody who is away; "" where somebody would be told (domain.md §4). */
+export function nobodyToldWords(channel) {
+  if (!channel?.nobody_told || channel.status !== "active") return "";
+  const me = channel.muted
+    ? "You have muted it: unmute it in the channel’s menu, and see that push or email is on under My Profile."
+    : "Turn on push or email under My Profile, or add a colleague who has them on.";
+  return `Nobody in this channel would be told of a new message: everyone of the team here has notifications off, or has muted it. ${me}`;
+}
+
 /** Why nothing can be written here, and for patients how else to reach the team; "" when it can. `contact`: see channel.contact */
 export function closedWords(conversation, channel, audience, contact) {
   if (conversation.phase === "ended" || !channel) {

@@ -13,6 +13,10 @@ export function channelTitle(channel, audience) {
 
 /** The line below the title: what tells this channel from another one of the same title. */
 export function channelNote(channel, audience) {
+  return [channel.muted && channel.status === "active" && "Muted", distinction(channel, audience)].filter(Boolean).join(" · ");
+}
+
+function distinction(channel, audience) {
   if (audience === "patient") return "";
   const { patient, kind } = channel;
   if (kind === "staff") return patient ? `About ${patient.name}` : "";

@@ -34,6 +34,7 @@ function conversation(pages) {
   const on = {
     changed: () => {},
     arrived: (data, isNew) => arrived.push([data.id ?? data.type, isNew]),
+    stored: () => {},
     failed: () => {},
     ended: () => {},
   };

@@ -4,12 +4,14 @@ import { h } from "../dom.js";
 import { toPlace } from "../route.js";
 import { ActivationRules } from "./activation_rules.js";
 import { Contact } from "./contact.js";
+import { Notifications } from "./notifications.js";
 import { PatientGroups } from "./patient_groups.js";
 import { Roles } from "./roles.js";
 
 const PAGES = [
   { name: "activation-rules", label: "Message Centre Activation Rules", needs: "settings.manage", Page: ActivationRules },
   { name: "contact", label: "Contact and safety net", needs: "settings.manage", Page: Contact },
+  { name: "notifications", label: "Notifications", needs: "settings.manage", Page: Notifications },
   { name: "patient-groups", label: "Patient groups", needs: "settings.manage", Page: PatientGroups },
   { name: "roles", label: "Roles", needs: "team.manage", Page: Roles },
 ];

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { choicesOf, NewChannel } from "../new_channel.js";
+import { PatientsNotices } from "../notices/of_patient.js";
 import { ask } from "../parts/form.js";
 import { nameOfPerson, patientName, teamMembers } from "../people.js";
 import { toChannel, toPlace } from "../route.js";
@@ -20,18 +21,20 @@ export class PatientProfile extends View {
   #groups = [];
   #clinician = "";
   #roster;
+  #notices;
   #channels = ""; // which of the patient's channels are mine, when last drawn
 
   constructor(page) {
     super("patient", page);
     this.#roster = new PatientsGroups(page);
+    this.#notices = new PatientsNotices(page);
     const arrow = h("span", { "aria-hidden": "true" }, "‹ ");
     this.element.prepend(h("p", { class: "up" }, h("a", { href: toPlace("patients") }, arrow, "All patients")));
   }
 
   async open(id) {
     if (id !== this.#id) this.#clear(id);
-    await Promise.all([this.#fetch(), this.#roster.open(id)]);
+    await Promise.all([this.#fetch(), this.#roster.open(id), this.#notices.open(id)]);
   }
 
   /** My channels have changed: a worker may have activated one. */
@@ -70,7 +73,7 @@ export class PatientProfile extends View {
   #draw() {
     this.#channels = this.#mineNow();
     this.title.textContent = patientName(this.#patient);
-    this.fill(this.#about(), this.#ofChannels(), this.#shown(), this.#roster.element, this.may("patient.archive") && this.#closing());
+    this.fill(this.#about(), this.#ofChannels(), this.#shown(), this.#notices.element, this.#roster.element, this.may("patient.archive") && this.#closing());
   }
 
   #about() {

@@ -1,0 +1,139 @@
+/**
+ * This browser as a device that takes pushes: whether it can, whether it does, turned on and off.
+ *
+ * The browser's permission is asked for in `turnOn` alone, which only a button calls. What was on stays on for the same person when
+ * they come back to this browser; for anybody else it is off until they turn it on themselves.
+ */
+
+import { challengeOf } from "../pkce.js";
+
+const DEVICE = "warmline-device"; // a cache that the service worker reads, see worker.js
+const KIND = "/device/kind";
+const OWNER = "warmline.device"; // whose device this browser is: a digest, which names nobody
+
+export class Device {
+  #wire;
+  #me;
+  #key;
+  #changed;
+  #ours = false; // the server knows this browser as mine
+
+  /**
+   * @param me `() → me`, see the operation; `key` the server's public key (VAPID), or null: this server has no push
+   * @param changed called when `state` may be another one
+   */
+  constructor({ wire, me, key, changed }) {
+    this.#wire = wire;
+    this.#me = me;
+    this.#key = key;
+    this.#changed = changed;
+  }
+
+  /** "server": it sends none; "install": only once on the home screen; "unsupported", "blocked", "off" or "on". */
+  get state() {
+    if (!this.#key) return "server";
+    if (!canPush()) return isApple() ? "install" : "unsupported";
+    if (Notification.permission === "denied") return "blocked";
+    return this.#ours && Notification.permission === "granted" ? "on" : "off";
+  }
+
+  /** After signing in, and when the browser has changed its address: what was on for this person is told to the server again. */
+  async resume() {
+    if (!this.#key || !canPush() || Notification.permission !== "granted") return;
+    if (localStorage.getItem(OWNER) !== (await this.#owner())) return;
+    await this.#quietly(() => this.#register());
+  }
+
+  /** Asks for permission where the browser has not been told, and tells the server. Throws a WireError, or an Error with words. */
+  async turnOn() {
+    if ((await Notification.requestPermission()) === "granted") {
+      await this.#register();
+      localStorage.setItem(OWNER, await this.#owner());
+    }
+    this.#changed();
+    return this.state;
+  }
+
+  /** No more pushes to this browser. */
+  async turnOff() {
+    localStorage.removeItem(OWNER);
+    await this.#remove();
+    this.#changed();
+  }
+
+  /** Signing out: whoever sits here next is told nothing. The same person coming back takes it up again. */
+  async leave() {
+    if (this.#ours) await this.#quietly(() => this.#remove());
+  }
+
+  async #register() {
+    const subscription = await this.#subscribe();
+    const { endpoint, keys } = subscription.toJSON();
+    await this.#wire.rpc("device.add", { endpoint, ...keys, platform: "web" });
+    const cache = await caches.open(DEVICE);
+    await cache.put(KIND, new Response(this.#me().person.kind));
+    this.#ours = true;
+    this.#changed();
+  }
+
+  /** The subscription there is, or a new one; one that was made for another key of the server's is of no use. */
+  async #subscribe() {
+    const { pushManager } = await worker();
+    const known = await pushManager.getSubscription();
+    const made = known?.options?.applicationServerKey;
+    if (known && (!made || base64url(made) === this.#key)) return known;
+    await known?.unsubscribe();
+    try {
+      return await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: this.#key });
+    } catch (error) {
+      throw failed(error);
+    }
+  }
+
+  async #remove() {
+    this.#ours = false;
+    const { pushManager } = await worker();
+    const subscription = await pushManager.getSubscription();
+    if (!subscription) return;
+    const { endpoint } = subscription;
+    await subscription.unsubscribe();
+    await this.#wire.rpc("device.remove", { endpoint });
+  }
+
+  /** What fails here is tried again with the next sign-in; nobody is waiting for it. */
+  async #quietly(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!error.code) throw error;
+    }
+  }
+
+  #owner() {
+    return challengeOf(this.#me().person.id);
+  }
+}
+
+/** The service worker, once it runs; a browser that refused it (private windows do) says so instead of waiting for ever. */
+async function worker() {
+  if (!(await navigator.serviceWorker.getRegistration("/"))) throw failed();
+  return navigator.serviceWorker.ready;
+}
+
+const failed = (cause) => Object.assign(new Error("This browser could not be set up for notifications. Private windows often refuse; else try again later."), { code: 1, cause });
+
+function canPush() {
+  return "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+}
+
+/** iPhones and iPads have push only for pages on the home screen. (An iPad says that it is a Mac, but is touched.) */
+function isApple() {
+  return /iPhone|iPad|iPod/.test(navigator.userAgent) || (navigator.platform === "MacIntel" && navigator.maxTouchPoints > 1);
+}
+
+function base64url(buffer) {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}
