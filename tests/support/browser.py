@@ -34,9 +34,11 @@ class Pages:
         self.all: list[Page] = []
         self.errors: list[str] = []
 
-    async def open(self, url: str, **options: Any) -> Page:
-        """Open a page; `options` are those of a playwright context."""
+    async def open(self, url: str, *, before: str | None = None, **options: Any) -> Page:
+        """Open a page; `before` is a script that runs ahead of its own; `options` are those of a playwright context."""
         context = await self._browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
+        if before is not None:
+            await context.add_init_script(before)
         page = await context.new_page()
         self.all.append(page)
         page.set_default_timeout(20_000)
