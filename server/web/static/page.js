@@ -70,7 +70,7 @@ export async function startPage({ kind, audience, ready, draw }) {
   page.channels = new Channels(page.wire, changed);
   page.pictures = new Pictures(fetchToken, changed);
   page.chat = new Chat({ wire: page.wire, channels: page.channels, pictures: page.pictures, me: () => page.me, audience, changed, sent: () => page.offer?.sent() });
-  page.device = new Device({ wire: page.wire, me: () => page.me, key: pushKey(), changed });
+  page.device = new Device({ wire: page.wire, me: () => page.me, key: pushKey() });
   const viewing = new Viewing(page.wire, () => page.chat.channelId);
   onLeaving(() => page.device.leave());
   const me = new Fetching(page.wire, async () => {

@@ -15,18 +15,20 @@ export class Device {
   #wire;
   #me;
   #key;
-  #changed;
   #ours = false; // the server knows this browser as mine
+  #watching = new Set();
 
-  /**
-   * @param me `() → me`, see the operation; `key` the server's public key (VAPID), or null: this server has no push
-   * @param changed called when `state` may be another one
-   */
-  constructor({ wire, me, key, changed }) {
+  /** @param me `() → me`, see the operation; `key` the server's public key (VAPID), or null: this server has no push */
+  constructor({ wire, me, key }) {
     this.#wire = wire;
     this.#me = me;
     this.#key = key;
-    this.#changed = changed;
+  }
+
+  /** Calls `changed()` whenever `state` may be another one, until what this answers is called. */
+  watch(changed) {
+    this.#watching.add(changed);
+    return () => this.#watching.delete(changed);
   }
 
   /** "server": it sends none; "install": only once on the home screen; "unsupported", "blocked", "off" or "on". */
@@ -64,6 +66,10 @@ export class Device {
   /** Signing out: whoever sits here next is told nothing. The same person coming back takes it up again. */
   async leave() {
     if (this.#ours) await this.#quietly(() => this.#remove());
+  }
+
+  #changed() {
+    for (const changed of this.#watching) changed();
   }
 
   async #register() {

@@ -29,8 +29,9 @@ async function show(page) {
     title: staff ? "My Profile" : "Settings",
     content: (done) => [staff ? myself(page.me) : null, h("h3", { class: "part" }, "Notifications"), h("p", { class: "quiet" }, WORDS), place, close(done)].filter(Boolean),
   });
-  await draw(page, place);
-  return closed;
+  const stop = page.device.watch(await draw(page, place));
+  await closed;
+  stop();
 }
 
 /** Who one is here; names and roles are changed by whoever manages the team. */
@@ -38,11 +39,12 @@ function myself({ person: { name, role }, organization }) {
   return h("p", {}, h("bdi", {}, name), role ? ` · ${roleName(role)}` : "", ` · ${organization.name}`);
 }
 
+/** Fetches and draws them. Answers what is to be called when this device has changed. */
 async function draw(page, place) {
   const me = page.me.person.id;
   const drawn = (settings) => {
     switches.draw(settings);
-    device.draw(settings);
+    device.draw(settings.push.on);
     return settings;
   };
   const set = async (values) => {
@@ -60,4 +62,5 @@ async function draw(page, place) {
     if (!error.code) throw error;
     place.replaceChildren(h("p", { class: "failure", role: "alert" }, error.message));
   }
+  return () => device.draw();
 }

@@ -8,7 +8,7 @@ const OFF_ABOVE = "This device is set up, but push notifications are switched of
 export class ThisDevice {
   element = h("section", { class: "profile-block" });
   #device;
-  #wanted; // push notifications are switched on for me
+  #wanted = true;
   #turnedOn;
   #words = h("p", { role: "status" });
   #note = h("p", { class: "failure", role: "alert" });
@@ -21,11 +21,11 @@ export class ThisDevice {
     this.element.append(h("h3", {}, "This device"), this.#words, this.#note, h("p", { class: "row" }, this.#button));
   }
 
-  /** @param settings of mine: `{push: {on}}` */
-  draw({ push }) {
+  /** @param wanted push notifications are switched on for all devices */
+  draw(wanted = this.#wanted) {
     const { state } = this.#device;
-    this.#wanted = push.on;
-    say(this.#words, state === "on" && !push.on ? OFF_ABOVE : DEVICE_WORDS[state]);
+    this.#wanted = wanted;
+    say(this.#words, state === "on" && !wanted ? OFF_ABOVE : DEVICE_WORDS[state]);
     this.#button.hidden = state !== "on" && state !== "off";
     say(this.#button, state === "on" ? "Turn off on this device" : "Turn on for this device");
   }
@@ -42,7 +42,7 @@ export class ThisDevice {
       say(this.#note, error.message);
     } finally {
       this.#button.removeAttribute("aria-disabled");
-      this.draw({ push: { on: this.#wanted } });
+      this.draw();
     }
   }
 }

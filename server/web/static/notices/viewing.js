@@ -15,6 +15,7 @@ export class Viewing {
     this.#wire = wire;
     this.#open = open;
     for (const event of ["focus", "blur", "pageshow"]) addEventListener(event, () => this.check());
+    addEventListener("hashchange", () => setTimeout(() => this.check())); // after the page has turned to it
     addEventListener("pagehide", () => this.#turn(null));
     document.addEventListener("visibilitychange", () => this.check());
     setInterval(() => this.#renew(), RENEW);
