@@ -5,27 +5,27 @@ are real. What arrives at the endpoint is handed to the worker by the DevTools p
 """
 
 import asyncio
-import base64
 import json
 import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Page
+
+from tests.support.browser import until
+from tests.support.push_endpoint import Registration
 
 Json = dict[str, Any]
 
 _STAND_IN = """
 (() => {
-    const given = %s;
+    const { endpoint, ...keys } = %s;
     const kept = () => JSON.parse(localStorage.getItem("test.push") ?? "null");
     const bytes = (key) => Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0)).buffer;
     const made = (options) => options && {
-        endpoint: given.endpoint,
+        endpoint,
         options: { applicationServerKey: bytes(options.key) },
-        toJSON: () => ({ endpoint: given.endpoint, keys: { p256dh: given.p256dh, auth: given.auth } }),
+        toJSON: () => ({ endpoint, keys }),
         unsubscribe: async () => (localStorage.removeItem("test.push"), true),
     };
     PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey: key }) => {
@@ -41,21 +41,19 @@ _STAND_IN = """
 """
 
 
-@dataclass
-class Device:
-    """One browser: its endpoint, and the keys that what is sent there is encrypted for."""
+def registered_elsewhere() -> Registration:
+    """What a browser would have of a provider to which nothing is sent in this test."""
+    endpoint = f"https://fcm.googleapis.com/fcm/send/{secrets.token_hex(8)}"
+    return Registration(endpoint, ec.generate_private_key(ec.SECP256R1()), secrets.token_bytes(16))
 
-    endpoint: str = "https://fcm.googleapis.com/fcm/send/demo"
-    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
 
-    @property
-    def script(self) -> str:
-        """What runs ahead of the page's own scripts. `window.asked` counts how often the browser's permission was asked for."""
-        point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        return _STAND_IN % json.dumps(
-            {"endpoint": self.endpoint, "p256dh": _base64url(point), "auth": _base64url(self.secret)}
-        )
+def taking_pushes(registration: Registration) -> str:
+    """What runs ahead of the page's own scripts: the browser's registration with its provider is this one.
+
+    `window.asked` counts how often the browser's permission was asked for.
+    """
+    params = registration.params()
+    return _STAND_IN % json.dumps({name: params[name] for name in ("endpoint", "p256dh", "auth")})
 
 
 class Worker:
@@ -79,7 +77,7 @@ class Worker:
 
         cdp.on("ServiceWorker.workerRegistrationUpdated", told)
         await cdp.send("ServiceWorker.enable")
-        await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        await until(page, "navigator.serviceWorker.ready.then(({ active }) => active.state === 'activated')")
         async with asyncio.timeout(10):
             return cls(page, cdp, await found)
 
@@ -114,7 +112,3 @@ class Worker:
         """Evaluate something inside the worker."""
         [worker] = self._page.context.service_workers
         return await worker.evaluate(script)
-
-
-def _base64url(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

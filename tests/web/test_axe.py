@@ -209,7 +209,7 @@ async def test_every_place(look: Any, clinic: Clinic) -> None:
     page = looking.page
     await page.locator("#patient .panel").first.wait_for()
     await looking.everywhere()
-    for name in ("activation-rules", "contact", "patient-groups", "roles"):
+    for name in ("activation-rules", "contact", "notifications", "patient-groups", "roles"):
         await page.evaluate(f"location.hash = '#/administration/{name}'")
         await page.locator(f"#{name} .panel").first.wait_for()
         await looking.everywhere()
@@ -234,4 +234,18 @@ async def test_how_others_see_me(look: Any, clinic: Clinic) -> None:
     await page.get_by_role("dialog").get_by_label("Display name").first.fill("Demo Clinician")
     await page.get_by_role("dialog").get_by_role("button", name="Save").first.click()
     await page.get_by_role("dialog").locator(".field-error:not(:empty)").wait_for()
+    await looking.everywhere()
+
+
+async def test_how_one_is_told(look: Any, clinic: Clinic) -> None:
+    looking = await look(f"{PATIENT}#/settings")
+    page = looking.page
+    await page.get_by_role("switch", name="Push").click()
+    await page.get_by_role("dialog").locator(".changed").wait_for()
+    await looking.everywhere()
+    await page.get_by_role("button", name="Set quiet hours").click()
+    await looking.everywhere()
+    await clinic.words.sql("update memberships set muted = true where channel_id = $1", clinic.channels["care"])
+    looking = await look(CARE)
+    await looking.page.locator("#warning:not(:empty)").wait_for()
     await looking.everywhere()

@@ -13,7 +13,7 @@ from tests.support.middle import Middle
 from tests.support.site import Gateway, Site
 from tests.web.clinic import Clinic
 from tests.web.conftest import OpenPage, until, write
-from tests.web.device import Device
+from tests.web.device import registered_elsewhere, taking_pushes
 
 PATIENT, PORTAL = "/?as=demo-patient", "/portal?as=demo-clinician"
 Open = Callable[..., Awaitable[Page]]
@@ -36,7 +36,7 @@ async def device(open_page: OpenPage) -> Open:
     """A page in a browser that can take pushes."""
 
     async def device(path: str, **options: Any) -> Page:
-        return await open_page(path, before=Device().script, **options)
+        return await open_page(path, before=taking_pushes(registered_elsewhere()), **options)
 
     return device
 

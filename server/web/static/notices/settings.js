@@ -58,6 +58,7 @@ async function draw(page, place) {
   try {
     quiet.draw(drawn(await page.wire.rpc("notice.preferences")));
     place.replaceChildren(switches.element, device.element, quiet.element);
+    switches.focus();
   } catch (error) {
     if (!error.code) throw error;
     place.replaceChildren(h("p", { class: "failure", role: "alert" }, error.message));

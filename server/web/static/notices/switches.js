@@ -49,6 +49,10 @@ export class Switches {
     if (held >= 0) this.#rows.querySelectorAll("input")[held].focus();
   }
 
+  focus() {
+    this.#rows.querySelector("input").focus();
+  }
+
   async #turn(name, on) {
     if (this.#busy) return;
     this.#busy = true;

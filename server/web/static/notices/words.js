@@ -1,6 +1,6 @@
 /** What the pages say about notifications: whether this device is told, who changed a setting and when. */
 
-import { momentOf } from "../time.js";
+import { dateOf, timeOf } from "../time.js";
 
 /** About this browser, by Device.state: what is, and what one can do where no button helps. */
 export const DEVICE_WORDS = {
@@ -17,7 +17,7 @@ export const DEVICE_WORDS = {
 /** "Changed by you, …", or "" where nobody has: `{by, by_name, at}` as of a setting, `me` my person id. */
 export function changedWords({ by, by_name: name, at }, me) {
   if (!at) return "";
-  return `Changed by ${by === me ? "you" : (name ?? "somebody of the clinic")}, ${momentOf(at)}`;
+  return `Changed by ${by === me ? "you" : (name ?? "somebody of the clinic")}, ${dateOf(at)}, ${timeOf(at)}`;
 }
 
 /** "22:00 to 07:00 (Europe/Berlin)" */
