@@ -21,7 +21,7 @@ export function showSettings(page) {
   return shown;
 }
 
-async function show(page) {
+function show(page) {
   const place = h("div", {}, h("p", { role: "status" }, "One moment…"));
   const close = (done) => h("p", { class: "buttons" }, h("button", { type: "button", onclick: () => done() }, "Close"));
   const staff = page.audience === "staff";
@@ -29,9 +29,8 @@ async function show(page) {
     title: staff ? "My Profile" : "Settings",
     content: (done) => [staff ? myself(page.me) : null, h("h3", { class: "part" }, "Notifications"), h("p", { class: "quiet" }, WORDS), place, close(done)].filter(Boolean),
   });
-  const stop = page.device.watch(await draw(page, place));
-  await closed;
-  stop();
+  draw(page, place).then((changed) => closed.then(page.device.watch(changed)));
+  return closed;
 }
 
 /** Who one is here; names and roles are changed by whoever manages the team. */
