@@ -69,11 +69,13 @@ class RedisBoard:
             for gateway in said:
                 pipeline.exists(_gateway(gateway.decode()))
             lives = await pipeline.execute()
+        living = [gateway for gateway, alive in zip(said, lives, strict=True) if alive]
+        # Only of those who are gone: the clocks of two gateways may be an hour apart.
         long_ago = int(now().timestamp()) - _FORGOTTEN_SECONDS
-        gone = [gateway for gateway, part in said.items() if int.from_bytes(part[:8], "big") < long_ago]
+        gone = [one for one, part in said.items() if one not in living and int.from_bytes(part[:8], "big") < long_ago]
         if gone:
             await self._redis.hdel(_channel(key), *gone)
-        return [part[8:] for part, alive in zip(said.values(), lives, strict=True) if alive]
+        return [said[gateway][8:] for gateway in living]
 
 
 def _channel(key: str) -> str:

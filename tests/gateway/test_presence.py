@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import redis.asyncio as redis
@@ -70,6 +71,24 @@ async def test_what_was_said_long_ago_is_removed_and_what_is_not_kept_alive_is_p
             await line.delete("warmline:present:somewhere")
     finally:
         await mine.close()
+
+
+@pytest.mark.catalogue("R30")
+async def test_what_a_living_gateway_says_stays_however_wrong_its_clock_is(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    mine, other = RedisBoard(redis_url), RedisBoard(redis_url)
+    try:
+        await other.alive()
+        with monkeypatch.context() as behind:
+            behind.setattr("server.board.now", lambda: datetime.now(UTC) - timedelta(hours=2))
+            await other.say({"somewhere": b"part"})
+        for _ in range(2):
+            assert await mine.others("somewhere") == [b"part"]
+        await other.say({"somewhere": None})
+    finally:
+        await mine.close()
+        await other.close()
 
 
 async def test_while_nobody_knows_that_is_the_answer_and_it_is_logged_once(caplog: pytest.LogCaptureFixture):
