@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -15,16 +14,19 @@ from tests.support.wire import Refused
 
 CONNECTIONS, CHANNELS, PEOPLE = 1000, 20, 25
 KILLED = "a gateway killed under a herd"
-BACK_WITHIN = 30.0
+BACK_WITHIN = 60.0
+"""Seconds; the thousand are one process of Python, on the machine that everything else runs on."""
 STATEMENTS = 12.0
 """That one who comes back with twenty channels may cost, at most: a number that does not grow with the channels."""
 
 
 @dataclass
 class Member:
-    """One connection of the herd. `since`: when it last had all its channels; 0 while it has not."""
+    """One connection of the herd. `since`: when it last had all its channels; 0 while it has not. It goes to the first of
+    `urls`, which all of them share: no proxy stands in between, which would be the slowest of all."""
 
     load: Load
+    urls: list[str]
     name: str
     person: str
     streams: list[Heard]
@@ -32,21 +34,18 @@ class Member:
 
     async def run(self) -> None:
         """Connect, subscribe, stay; come back with the pauses that SDKs make: up to half a second, and up to twice that."""
-        for tried in itertools.count():
+        failed = 0
+        while True:
             with contextlib.suppress(*BROKEN, Refused):
-                async with self.load.connected(self.name, self.person) as wire:
+                async with self.load.connected(self.name, self.person, self.urls[0]) as wire:
                     while not wire.over:
-                        await asyncio.gather(
-                            *(self._subscribe(wire, one) for one in self.streams if self._out(wire, one))
-                        )
-                        self.since = time.monotonic()
+                        out = [one for one in self.streams if one.channel not in wire.streams or one.ended is not None]
+                        await asyncio.gather(*(self._subscribe(wire, one) for one in out))
+                        self.since, failed = time.monotonic(), 0
                         await wire.until(lambda wire: wire.over or any(one.ended for one in self.streams), 3600)
-            tried = tried if not self.since else 0
             self.since = 0.0
-            await asyncio.sleep(self.load.luck.uniform(0, min(20.0, 0.5 * 2 ** min(tried, 6))))
-
-    def _out(self, wire: RecordedWire, stream: Heard) -> bool:
-        return stream.channel not in wire.streams or stream.ended is not None
+            await asyncio.sleep(self.load.luck.uniform(0, min(20.0, 0.5 * 2**failed)))
+            failed += 1
 
     async def _subscribe(self, wire: RecordedWire, stream: Heard) -> None:
         while True:
@@ -66,8 +65,7 @@ class Member:
 async def herd(going: Run, seconds: float) -> None:
     """They all sit on one gateway; it dies; somebody goes on writing to each of their channels."""
     ward, load = going.ward, going.load
-    ward.front.in_turn = False
-    ward.front.targets[:] = [one.gateway.port for one in ward.nodes]
+    urls = [one.gateway.socket_url for one in ward.nodes]
     people = [ward.resident(await ward.clinic.team_member()) for _ in range(PEOPLE)]
     channels = [await ward.channel(*people) for _ in range(CHANNELS)]
     going.channels.update(dict.fromkeys(channels, ward.clinic.clinician))
@@ -76,7 +74,7 @@ async def herd(going: Run, seconds: float) -> None:
         person = people[number % PEOPLE]
         streams = [Heard(one, recorder=ward.recorder, client=f"herd {number}", person=person) for one in channels]
         load.listeners += streams
-        members.append(Member(load, f"herd {number}", person, streams))
+        members.append(Member(load, urls, f"herd {number}", person, streams))
     going.also([member.run() for member in members])
     await _all(members, 0.0, 120)
     load.write("herd", people[0], channels)
@@ -84,15 +82,16 @@ async def herd(going: Run, seconds: float) -> None:
     before = sum(one.sql.count for one in ward.nodes)
     await asyncio.sleep(3)
     usual = (sum(one.sql.count for one in ward.nodes) - before) / 3
-    await _kill(going, members, usual)
+    await _kill(going, members, urls, usual)
     await asyncio.sleep(max(2.0, seconds / 4))
 
 
-async def _kill(going: Run, members: Sequence[Member], usual: float) -> None:
+async def _kill(going: Run, members: Sequence[Member], urls: list[str], usual: float) -> None:
     victim, other = going.ward.nodes[:2]
     async with going.nemesis.broken(KILLED):
         there = sum(member.since > 0 for member in members)
         before, killed = other.sql.count, time.monotonic()
+        del urls[0]
         victim.gateway.kill()
         await _all(members, killed, 90)
         cost = (other.sql.count - before - usual * (time.monotonic() - killed)) / max(there, 1)

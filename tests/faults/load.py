@@ -78,10 +78,10 @@ class Load:
                 raise end
 
     @contextlib.asynccontextmanager
-    async def connected(self, name: str, person: str) -> AsyncIterator[RecordedWire]:
-        """A connection; how it ends is written down, unless the whole run is over."""
+    async def connected(self, name: str, person: str, url: str = "") -> AsyncIterator[RecordedWire]:
+        """A connection; how it ends is written down, unless the whole run is over. `url`: elsewhere than everybody."""
         async with asyncio.timeout(OPENS_WITHIN):
-            wire = await RecordedWire.open(self.url())
+            wire = await RecordedWire.open(url or self.url())
             wire.recorder, wire.client, wire.person = self.recorder, name, person
         try:
             async with asyncio.timeout(OPENS_WITHIN):

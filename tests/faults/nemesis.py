@@ -111,8 +111,11 @@ class Nemesis:
             await asyncio.sleep(seconds)
 
     async def pubsub_kill(self) -> None:
-        """Redis drops its subscribers."""
+        """Redis drops its subscribers, once they are there."""
         async with self.broken("CLIENT KILL TYPE pubsub"), self._redis() as doorbell:
+            async with asyncio.timeout(20):
+                while not await doorbell.client_list(_type="pubsub"):
+                    await asyncio.sleep(0.1)  # those that it dropped before wait a little before they come back
             if not await doorbell.execute_command("CLIENT", "KILL", "TYPE", "pubsub"):
                 self.missed("CLIENT KILL TYPE pubsub", "there was no subscriber")
 

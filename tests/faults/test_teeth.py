@@ -36,6 +36,11 @@ async def set_back(going: Run) -> None:
     await asyncio.sleep(1.0)
 
 
+async def set_back_and_told(going: Run) -> None:
+    await going.nemesis.set_back(list(going.channels))
+    await asyncio.sleep(2.0)
+
+
 async def unannounced(going: Run) -> None:
     """The last words in every channel are written by somebody who dies before telling: this process announces nothing."""
     await going.stop_writing(4)
@@ -67,6 +72,7 @@ TEETH = [
     Tooth("publish before commit", frozenset({"K5"})),
     Tooth("no tops query", frozenset({"K9"}), unannounced),
     Tooth("keep epoch after restore", frozenset({"K1", "K5"}), set_back),
+    Tooth("epoch learned late", frozenset({"K5"}), set_back_and_told, patience=0.5),
     Tooth("dedupe by memory only", frozenset({"K3"}), cut_within_answers, gateways=2),
     Tooth("no second look at memberships", frozenset({"K10"}), churn=True),
 ]
