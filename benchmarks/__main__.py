@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, growth, herd, idle, machine, rooms, sends, stalled
+from benchmarks import doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stalled
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "growth": growth.run,
     "sends": sends.run,
     "doorbell": doorbell.run,
+    "mails": mails.run,
 }
 
 

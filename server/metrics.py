@@ -205,6 +205,23 @@ INTEGRITY_FAULTS = Counter(
     registry=REGISTRY,
 )
 
+# Unread emails
+
+MAILS = Counter(
+    "warmline_mails",
+    "Unread emails by what came of them: sent, again (the relay put it off), refused (it never takes that one), withdrawn (read "
+    "or the like just before), dead (put off for a day), away (the relay could not be used). away moves: run warmline doctor.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+MAIL_LATE_SECONDS = Histogram(
+    "warmline_mail_late_seconds",
+    "How long after its moment an unread email was handed to the relay. Half a minute and more: too few workers, a slow relay "
+    "(more WARMLINE_SMTP_CONNECTIONS help), or one that was away.",
+    buckets=(0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+    registry=REGISTRY,
+)
+
 _OUTCOMES: Final = (
     (Unauthorized, "unauthorized"),
     (Forbidden, "forbidden"),

@@ -15,6 +15,7 @@ from server.notices.viewing import Viewing
 from server.readiness import Readiness
 from server.watchdog import watching
 from workers import integrity, push, sealing, unattended
+from workers.email import Mailer
 from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
 from workers.push import PushWorker
@@ -33,6 +34,7 @@ async def work(settings: Settings) -> None:
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)
     viewing, due = Viewing(settings.redis_url), asyncio.Event()
+    mailer = Mailer.of(database, settings)
     await database.start()
     await bus.start()
     try:
@@ -47,6 +49,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
             if pusher is not None:
                 tasks.create_task(PushWorker(database, pusher, viewing, due).run(stopped))
+            tasks.create_task(mailer.run(stopped))
         await sealing.finish(database, sealer)
     finally:
         if pusher is not None:

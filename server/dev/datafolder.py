@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from server.dev.programs import reachable
 from server.errors import Misconfigured
@@ -105,9 +106,19 @@ class DataFolder:
             "WARMLINE_VAPID_SUBJECT": "mailto:warmline-dev@localhost",
         }
 
+    def mail_settings(self, url: str) -> dict[str, str]:
+        """Where the demo's unread emails go, unless the environment names a mail relay: into a folder, as files."""
+        if os.environ.get("WARMLINE_SMTP_URL"):
+            return {"WARMLINE_PUBLIC_URL": os.environ.get("WARMLINE_PUBLIC_URL") or url}
+        return {
+            "WARMLINE_SMTP_URL": f"file://{quote(str(self.path / 'mails'))}",
+            "WARMLINE_MAIL_FROM": "notices@demo.invalid",
+            "WARMLINE_PUBLIC_URL": url,
+        }
+
     def publish_settings(self) -> None:
         """Let commands in other terminals find this one's settings, which are in the environment."""
-        write(self.settings, json.dumps({name: os.environ[name] for name in SETTINGS}, indent=1))
+        write(self.settings, json.dumps({name: os.environ[name] for name in SETTINGS if name in os.environ}, indent=1))
 
     def running_settings(self) -> dict[str, str]:
         """The settings of the `warmline dev` that runs with this folder; empty if none does."""

@@ -64,11 +64,12 @@ async def supervise() -> None:
                 "WARMLINE_LOG_LEVEL", "WARNING"
             )  # this terminal is for people: where to click stays in sight
             os.environ.update(folder.key_settings() | {"HOST": host, "PORT": str(port)})  # the children read it there
+            os.environ.update(folder.mail_settings(f"http://{host}:{port}"))
             parts = Parts(stack, keeping)
             await start_servers(folder, parts)
             for name, module in (("worker", "workers"), ("gateway", "server")):
                 parts.start_process(Child(name, [sys.executable, "-m", module], cwd=CHECKOUT))
-            await welcome.show(f"http://{host}:{port}", os.environ["DATABASE_URL"], began, folder.servers())
+            await welcome.show(f"http://{host}:{port}", os.environ["DATABASE_URL"], began, folder)
             parts.settled.set()
 
 

@@ -1,11 +1,12 @@
 """Waits until the gateway answers, and says where to click."""
 
 import asyncio
+import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from server.dev.datafolder import DataFolder
 from server.dev.keeping import GaveUp
 from server.dev.progress import say, step
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 
 
-async def show(url: str, database_url: str, began: float, data: Path) -> None:
+async def show(url: str, database_url: str, began: float, folder: DataFolder) -> None:
     """Make the demo clinic the first time, wait for the gateway at `url`, and print a link for each of its people.
 
     Raises:
@@ -28,7 +29,9 @@ async def show(url: str, database_url: str, began: float, data: Path) -> None:
     for person in people:
         page = "/" if person.kind == "patient" else "/portal"
         say(f"  {url}{page}?as={quote(person.key)}   {person.label}")
-    say(f"\nCtrl-C stops everything; the data is kept in {data}.")
+    if (folder.path / "mails").as_uri() == os.environ.get("WARMLINE_SMTP_URL"):
+        say(f"\nUnread emails are not sent, but written to {folder.path / 'mails'}")
+    say(f"\nCtrl-C stops everything; the data is kept in {folder.servers()}.")
 
 
 async def demo_people(database_url: str) -> "list[DemoPerson]":

@@ -125,6 +125,7 @@ WHY: Final[dict[str, str]] = {
     "sent": "It was sent.",
     "gone": "The devices it went to are gone: their browsers take no pushes any more.",
     "refused": "Whoever was to deliver it refused it.",
+    "no_relay": "This server sends no emails: it has no mail relay.",
     "failed": "It could not be delivered.",
     "given_up": "It was tried too often without success; an operator can have it tried again.",
     "killed": "Whatever began to send it never came back, three times; an operator can have it tried again.",

@@ -9,6 +9,7 @@ from datetime import datetime
 from server import audit
 from server.db import Transaction
 from server.ids import OrganizationId, PersonId
+from server.notices import preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +37,9 @@ async def switch(tx: Transaction, code: str, wanted: bool, at: datetime, request
     found = await behind(tx, code)
     if found is None or found.wanted == wanted:
         return found
-    await tx.rows(
-        """insert into notice_preferences (organization_id, person_id, unread_email, unread_email_by, unread_email_at)
-           values ($1, $2, $3, $2, $4)
-           on conflict (person_id, organization_id) do update
-              set unread_email = $3, unread_email_by = $2, unread_email_at = $4""",
-        *(found.organization_id, found.person_id, wanted, at),
-    )
-    tx.concerns(patient_id=found.person_id if found.person_id.startswith("pa_") else None)
+    person_id = found.person_id
+    await preferences.switch(tx, found.organization_id, person_id, person_id, at, unread_email=wanted)
+    tx.concerns(patient_id=person_id if person_id.startswith("pa_") else None)
     facts = {"unread_email": wanted, "by": "link"}
-    await audit.append(tx, found.organization_id, found.person_id, "notice.unsubscribe", request_id, facts)
-    return Behind(found.organization_id, found.person_id, wanted)
+    await audit.append(tx, found.organization_id, person_id, "notice.unsubscribe", request_id, facts)
+    return Behind(found.organization_id, person_id, wanted)

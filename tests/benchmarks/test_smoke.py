@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import clients, doorbell, fan_out, growth, herd, idle, machine, rooms, sends, stack, stalled
+from benchmarks import clients, doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stack, stalled
 from benchmarks.rounds import TINY
 from benchmarks.stack import Stack
 from benchmarks.table import Figure, Row, Table, Target
@@ -85,6 +85,13 @@ async def test_without_a_compiler_there_are_rates_and_no_reference(monkeypatch: 
     for row in rates(table):
         assert [sample.deliveries for sample in row.samples] == [sample.done * TINY.listeners for sample in row.samples]
     assert "No C compiler" in str(table)
+
+
+async def test_emails_all_come_once() -> None:
+    # The benchmark itself raises unless the relay has one email for each person.
+    table = await mails.run(TINY)
+    assert len(table.rows) == 2
+    assert all(isinstance(row, Figure) and len(row.values) == TINY.rounds and row.values[0] > 0 for row in table.rows)
 
 
 async def test_a_client_that_fails_is_told_of() -> None:

@@ -40,6 +40,7 @@ class Received:
     message: EmailMessage
     raw: bytes
     encrypted: bool
+    at: datetime.datetime
 
 
 class Mailbox:
@@ -49,7 +50,7 @@ class Mailbox:
         self.received: list[Received] = []
         self.connections = 0
         self.arrived = threading.Event()
-        """Set when an email has come in whole, before it is answered."""
+        """Set when an email has come in whole, before it is answered; and while nothing is said."""
         self.answer = threading.Event()
         """While it is not set, an email that came in whole gets no answer."""
         self.answer.set()
@@ -110,7 +111,8 @@ class Mailbox:
         assert isinstance(message, EmailMessage)
         assert server.transport is not None
         encrypted = server.transport.get_extra_info("ssl_object") is not None
-        self.received.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), message, raw, encrypted))
+        at = datetime.datetime.now(datetime.UTC)
+        self.received.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), message, raw, encrypted, at))
         self.arrived.set()
         while not self.answer.is_set():
             await asyncio.sleep(0.01)
@@ -119,6 +121,7 @@ class Mailbox:
     async def _say(self, server: SMTP, step: str) -> str:
         said = self._told[step].popleft() if self._told[step] else "250 OK"
         if said == HANG:
+            self.arrived.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.Event().wait(), 30)
         if said in (DROP, HANG):

@@ -1,0 +1,147 @@
+"""Sends unread emails: claims what is due, checks it once more, hands it to the mail relay, and notes what came of it.
+
+One email at a time per connection, and the next only when the one before is noted: whoever is killed between the relay's yes and
+the note of it leaves one email in doubt, which goes once more under the same Message-ID. Any number of workers may do this side
+by side.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+
+from server import metrics
+from server.config import Settings
+from server.db import Database
+from server.errors import Invalid, WarmlineError
+from server.ids import now
+from server.notices import mails
+from server.notices.mailing import Sender, compose
+from server.notices.mails import MailDue, Outcome
+from server.notices.relay import Again, Folder, Refused, Relay, RelayAway, outlet
+
+EVERY_SECONDS = 1.0
+AT_ONCE = 16
+"""Mails that are claimed at a time for each connection, at most: as many as leave while the look at them is fresh."""
+FRESH = timedelta(milliseconds=500)
+"""How old the last look at whether an email is still wanted may be when it leaves; else there is another."""
+_LONGEST_PAUSE = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class Mailer:
+    """The emails of one worker. `outlets`: the connections to the relay; none: emails are off."""
+
+    def __init__(self, database: Database, outlets: Sequence[Relay | Folder], sender: Sender) -> None:
+        self._database = database
+        self._outlets = outlets
+        self._sender = sender
+        self._most = AT_ONCE * len(outlets)
+        self._away = ""
+
+    @classmethod
+    def of(cls, database: Database, settings: Settings) -> "Mailer":
+        """As the settings say. Raises Misconfigured."""
+        if settings.smtp_url is None:
+            log.warning("email: WARMLINE_SMTP_URL is not set: nobody is emailed about unread messages")
+            return cls(database, [], Sender("", ""))
+        outlets = [outlet(settings) for _ in range(settings.smtp_connections)]
+        return cls(database, outlets, Sender(settings.mail_from or "", settings.public_url or ""))
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Send what is due until `stopped` is set; what is on its way then is finished."""
+        failures = 0
+        while not stopped.is_set():
+            try:
+                if await self.round(stopped):
+                    continue
+                failures = 0
+            except RelayAway:
+                failures += 1
+            except WarmlineError as error:
+                failures += 1
+                log.warning("email: %s", error.message)
+            except Exception:
+                failures += 1
+                log.exception("email: a round failed")
+            with contextlib.suppress(TimeoutError):
+                pause = min(_LONGEST_PAUSE, EVERY_SECONDS * 2.0 ** min(failures, 8))
+                await asyncio.wait_for(stopped.wait(), pause if failures else EVERY_SECONDS)
+        await self.close()
+
+    async def close(self) -> None:
+        """Say goodbye to the relay."""
+        for line in self._outlets:
+            await line.close()
+
+    async def round(self, stopped: asyncio.Event) -> int:
+        """Claim once, and send what was claimed over all connections; how many were looked at. Raises RelayAway."""
+        if not self._outlets:
+            async with self._database.transaction() as tx:
+                return await mails.none_go(tx, 1000, now())
+        async with self._database.transaction() as tx:
+            began = now()
+            claimed, count = await mails.claim(tx, self._most, began)
+        due = deque(claimed)
+        metrics.MAILS.labels("withdrawn").inc(count - len(due))
+        lanes = [self._lane(line, due, stopped) for line in self._outlets[: len(due)]]
+        ends = await asyncio.gather(*lanes, return_exceptions=True)
+        if due:
+            async with self._database.transaction() as tx:
+                await mails.release(tx, due, now())
+        few, many = len(self._outlets), AT_ONCE * len(self._outlets)
+        self._most = min(many, 2 * self._most) if now() - began < FRESH / 2 else max(few, self._most // 2)
+        for end in ends:
+            if end is not None:
+                raise end
+        return count
+
+    async def _lane(self, line: Relay | Folder, due: deque[MailDue], stopped: asyncio.Event) -> None:
+        """One connection takes one after the other. Raises RelayAway; what it had is back in `due`."""
+        while due and not stopped.is_set():
+            mail = due.popleft()
+            try:
+                await self._send(line, mail)
+            except RelayAway as away:
+                due.append(mail)
+                metrics.MAILS.labels("away").inc()
+                self._tell(str(away))
+                raise
+
+    async def _send(self, line: Relay | Folder, due: MailDue) -> None:
+        if now() - due.checked_at > FRESH:
+            async with self._database.transaction() as tx:
+                checked = await mails.recheck(tx, due, now())
+            if checked is None:
+                metrics.MAILS.labels("withdrawn").inc()
+                return
+            due = checked
+        try:
+            await line.send(compose(due.mail, self._sender))
+        except Invalid:
+            await self._note(Outcome(due, "refused", "no_address", "no_address"))
+        except Refused as refused:
+            await self._note(Outcome(due, "refused", refused.why, "refused"))
+        except Again as again:
+            async with self._database.transaction() as tx:
+                waits = await mails.again(tx, due, again.why, now())
+            metrics.MAILS.labels("again" if waits else "dead").inc()
+        else:
+            self._tell("")
+            await self._note(Outcome(due, "sent", "accepted", "sent"))
+            metrics.MAIL_LATE_SECONDS.observe((now() - due.due_at).total_seconds())
+
+    async def _note(self, outcome: Outcome) -> None:
+        await mails.settle(self._database.fetch, [outcome], now())
+        metrics.MAILS.labels(outcome.status).inc()
+
+    def _tell(self, why: str) -> None:
+        """Log it when the relay goes, and when it is back; once each."""
+        if why and why != self._away:
+            log.error("email: the mail relay takes no emails: %s; they wait", why)
+        elif not why and self._away:
+            log.warning("email: the mail relay takes emails again")
+        self._away = why
