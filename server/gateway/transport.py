@@ -16,6 +16,7 @@ compression negotiated (performance.md §3). What it changes besides:
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
@@ -83,6 +84,17 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
         if self.read_paused and self.open:
             self.read_paused = False
             self.transport.resume_reading()
+
+    def stay(self, receiver: Callable[[bytes], None], over: Callable[[], None]) -> None:
+        """Go on without the application, which may end now.
+
+        `receiver` gets messages as they come; `over` is called, soon, where the application would have heard that the
+        connection has ended, possibly more than once.
+        """
+        self.receiver = receiver
+        self.queue = _Ended(partial(self.loop.call_soon, over))  # type: ignore[assignment]
+        self.close_timer = self.close_timer or _STAYS  # type: ignore[assignment]
+        self.scope = {}  # type: ignore[typeddict-item]  # the request, of which nobody asks any more
 
     def finish(self, code: int, reason: str) -> None:
         """See Writer. Does nothing when the connection is no longer open."""
@@ -221,6 +233,29 @@ class GatewayProtocol(WebSocketsSansIOProtocol):
             return
         # A tick later: what was pushed before goes out before.
         self.loop.call_soon(self.finish, CloseCode.SHUTDOWN, CloseCode.SHUTDOWN.reason)
+
+
+class _Ended:
+    """A queue on which nothing comes any more but that it is over."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Callable[[], object]) -> None:
+        self._tell = tell
+
+    def put_nowait(self, _message: object) -> None:
+        """It is over."""
+        self._tell()
+
+
+class _Never:
+    """A timer that never comes. uvicorn hangs up when an application ends, unless the connection is closing in its time."""
+
+    def cancel(self) -> None:
+        """Nothing."""
+
+
+_STAYS = _Never()
 
 
 INTERNALS = (
