@@ -76,3 +76,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     nowhere = DataFolder(tmp_path / "file" / "data")
     with pytest.raises(Misconfigured, match=r"WARMLINE_DATA: .*file/data cannot be used"), nowhere.held():
         pass
+
+
+def test_unread_emails_go_to_a_folder_unless_there_is_a_relay(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WARMLINE_SMTP_URL", raising=False)
+    made = folder.mail_settings("http://127.0.0.1:8000")
+    assert made["WARMLINE_SMTP_URL"] == f"file://{folder.path}/mails"
+    assert made["WARMLINE_PUBLIC_URL"] == "http://127.0.0.1:8000"
+    monkeypatch.setenv("WARMLINE_SMTP_URL", "smtp://127.0.0.1:1025")
+    assert folder.mail_settings("http://127.0.0.1:8000") == {"WARMLINE_PUBLIC_URL": "http://127.0.0.1:8000"}
