@@ -52,6 +52,9 @@ async def test_a_patient_stops_the_emails_and_has_them_again_by_keyboard_and_wit
         clinic.people["demo-patient"],
     )
     assert tuple(row) == (True, clinic.people["demo-patient"])
+    said = gateway.log.read_text()
+    assert "/unsubscribe/{code}" in said
+    assert code not in said
 
 
 async def test_every_page_is_sound_in_every_size_and_scheme(pages: Pages, gateway: Gateway, code: str) -> None:
