@@ -92,8 +92,9 @@ class Mailer:
         if due:
             async with self._database.transaction() as tx:
                 await mails.release(tx, due, now())
-        few, many = len(self._outlets), AT_ONCE * len(self._outlets)
-        self._most = min(many, 2 * self._most) if now() - began < FRESH / 2 else max(few, self._most // 2)
+        if count:
+            few, many = len(self._outlets), AT_ONCE * len(self._outlets)
+            self._most = max(few, min(many, int(count * (FRESH / 2) / (now() - began))))
         for end in ends:
             if end is not None:
                 raise end
