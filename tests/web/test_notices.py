@@ -324,3 +324,20 @@ async def test_a_clinic_whose_server_has_no_push_says_so(open_page: OpenPage, mi
     )
     block = (await settings(page)).locator(".profile-block", has_text="This device")
     await expect(block).to_contain_text("This server sends no push notifications.")
+
+
+async def test_what_stands_unattended_is_on_top_until_somebody_has_read_it(open_page: OpenPage, clinic: Clinic) -> None:
+    await clinic.say("care", "demo-patient", "Is somebody there?")
+    await clinic.words.sql(
+        "insert into unattended values ($1, $2, $3, now() - interval '25 hours', 'noticed', now())",
+        *(clinic.words.organization_id, clinic.channels["care"], await clinic.top("care")),
+    )
+    doctor, nurse = await open_page(PORTAL), await open_page("/portal?as=demo-nurse")
+    for page in (doctor, nurse):
+        await expect(page.locator("#channels h2")).to_have_text(["Unattended · 1 unread", "Staff"])
+        await expect(page.locator("#section-unattended + ul a")).to_have_count(1)
+    await doctor.locator(clinic.row("care")).click()
+    await expect(doctor.locator("#channels h2")).to_have_text(["Care team", "Staff"])
+    await expect(nurse.locator("#channels h2")).to_have_text(["Care team · 1 unread", "Staff"])
+    patient = await open_page(PATIENT)
+    await expect(patient.locator("body")).not_to_contain_text("Unattended")

@@ -132,11 +132,12 @@ export class Members {
   }
 
   async #run(operation, params, done) {
-    const { wire, chat } = this.#page;
+    const { wire, chat, channels } = this.#page;
     const { channelId, directory } = chat;
     say(byId("details-words"), "One moment…");
     try {
       await wire.rpc(operation, { channel_id: channelId, ...params });
+      channels.refresh(); // whether anybody would be told of a message may have changed
       say(byId("details-words"), done);
     } catch (error) {
       if (!error.code) throw error;

@@ -21,6 +21,7 @@ import { replaceRoute, route, toChannel } from "./route.js";
 import { Shortcuts } from "./shortcuts.js";
 import { badge } from "./words.js";
 
+const REFRESH = 10 * 60_000; // ms: whether anybody would be told in a channel changes elsewhere, and no hint says so
 const PLACES = [patients, groups, guests, encounters, team, administration];
 
 const list = new ChannelList(byId("channels"), "staff");
@@ -44,6 +45,7 @@ function ready(page) {
   finder = new ChannelFinder(() => draw(page));
   places = new Places(page, PLACES, byId("places"), byId("place"));
   addEventListener("hashchange", () => draw(page));
+  setInterval(() => page.wire.online && page.channels.refresh(), REFRESH);
 }
 
 function draw(page) {

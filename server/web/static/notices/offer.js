@@ -28,9 +28,11 @@ export class Offer {
 
   async #accept(button) {
     button.disabled = true;
-    const { device } = this.#page;
+    const { device, wire } = this.#page;
     try {
-      this.#told(DEVICE_WORDS[await device.turnOn()]);
+      const state = await device.turnOn();
+      if (state === "on") await wire.rpc("notice.set_preferences", { push: true }); // the clinic may have switched it off
+      this.#told(DEVICE_WORDS[state]);
     } catch (error) {
       if (!error.code) throw error;
       this.#told(error.message);
