@@ -72,7 +72,10 @@ export async function startPage({ kind, audience, ready, draw }) {
   page.chat = new Chat({ wire: page.wire, channels: page.channels, pictures: page.pictures, me: () => page.me, audience, changed, sent: () => page.offer?.sent() });
   page.device = new Device({ wire: page.wire, me: () => page.me, key: pushKey() });
   const viewing = new Viewing(page.wire, () => page.chat.channelId);
-  onLeaving(() => page.device.leave());
+  onLeaving(() => {
+    badge.clear();
+    return page.device.leave();
+  });
   const me = new Fetching(page.wire, async () => {
     const found = await page.wire.rpc("me");
     if (found.person.kind !== kind) return wrongPage(page.wire, kind);
