@@ -21,9 +21,13 @@ _COMMANDS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
     "subscribe": (protocol.Subscribe, protocol.SubscribeResult),
     "unsubscribe": (protocol.Unsubscribe, protocol.UnsubscribeResult),
     "refresh": (protocol.Refresh, protocol.RefreshResult),
+    "history": (protocol.History, protocol.HistoryResult),
+    "presence": (protocol.Presence, protocol.PresenceResult),
+    "presence_stats": (protocol.Presence, protocol.PresenceStatsResult),
 }
 # What the codec makes of a struct's fields where that is something else (protocol.md §1): a payload is any JSON, two facts
-# stand for one. Fields with zero values are left out, so none but those that are never zero is required.
+# stand for one, or one has another name (None: it is not on the wire). Fields with zero values are left out, so none but
+# those that are never zero is required.
 _EXPIRES = {"expires": {"type": "boolean"}}
 _POSITIONED = {"positioned": {"type": "boolean"}, "recoverable": {"type": "boolean"}}
 _ON_THE_WIRE: dict[type[msgspec.Struct], tuple[dict[str, Any], list[str]]] = {
@@ -34,8 +38,38 @@ _ON_THE_WIRE: dict[type[msgspec.Struct], tuple[dict[str, Any], list[str]]] = {
     protocol.RefreshResult: (_EXPIRES, ["client", "version"]),
     protocol.SubscribeResult: (_POSITIONED, []),
     protocol.Publication: ({"data": {}}, ["data"]),
+    protocol.ClientInfo: ({"conn_info": {}, "chan_info": {}}, ["user", "client"]),
+    protocol.History: (
+        {
+            "since": {
+                "type": "object",
+                "properties": {"offset": {"type": "integer"}, "epoch": {"type": "string"}},
+                "description": "A position, exclusive",
+            }
+        },
+        ["channel"],
+    ),
+    protocol.HistoryResult: ({}, ["publications", "epoch", "offset"]),
+    protocol.Presence: ({"stats": None}, ["channel"]),
+    protocol.PresenceResult: (
+        {
+            "clients": None,
+            "presence": {"type": "object", "additionalProperties": {"$ref": _REF.format(model="ClientInfo")}},
+        },
+        ["presence"],
+    ),
+    protocol.PresenceStatsResult: (
+        {
+            "clients": None,
+            "users": None,
+            "num_clients": {"type": "integer", "description": "Connections"},
+            "num_users": {"type": "integer", "description": "Of how many"},
+        },
+        ["num_clients", "num_users"],
+    ),
 }
-_PUSHES = (pushed.MessageItem, pushed.SystemItem, pushed.Void, pushed.Seen, pushed.ChannelHint)
+_PUSHES = (*(pushed.MessageItem, pushed.SystemItem, pushed.Void, pushed.Seen, pushed.NewProfile, pushed.ChannelHint),)
+_COMES_AND_GOES = {"join": protocol.Join, "leave": protocol.Leave}
 _ID = {
     "type": "integer",
     "minimum": 1,
@@ -68,6 +102,13 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         name = f"push.{each.__name__}"
         messages[name] = _message(_first_line(each), _push(_ref(each.__name__)))
         described[name] = {"action": "send", "channel": _CONNECTION, "messages": [_on_connection(name)]}
+    for word, struct in _COMES_AND_GOES.items():
+        info = _object({"info": _ref("ClientInfo")}, ["info"])
+        push = _object({"channel": {"type": "string"}, word: info}, ["channel", word])
+        messages[f"push.{word}"] = _message(_first_line(struct), _object({"push": push}, ["push"]))
+        described[f"push.{word}"] = {
+            "action": "send", "channel": _CONNECTION, "messages": [_on_connection(f"push.{word}")],
+        }  # fmt: skip
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Warmline", "version": "0.1.0", "description": _INFO},
@@ -95,7 +136,8 @@ def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
         schema.get("properties", {}).pop("id", None)  # it stands in the envelope
         schema["required"] = [name for name in schema.get("required", ()) if name != "id"]
     for struct, (fields, required) in _ON_THE_WIRE.items():
-        found[struct.__name__]["properties"] |= fields
+        properties = found[struct.__name__]["properties"] | fields
+        found[struct.__name__]["properties"] = {name: one for name, one in properties.items() if one is not None}
         found[struct.__name__]["required"] = required
     for each in _PUSHES:
         schema = TypeAdapter(each).json_schema(ref_template=_REF)
