@@ -105,10 +105,11 @@ async def test_only_members_say_so(clinic: Clinic, viewing: Viewing, pair: Pair)
     assert not await reading(viewing, (pair[0], pair[1], stranger))
 
 
-@pytest.mark.parametrize("page", ["", "x" * 65, "ä", "a\n", "\0"])
-async def test_a_page_has_a_plain_name(clinic: Clinic, viewing: Viewing, pair: Pair, page: str) -> None:
-    with pytest.raises(Invalid, match="page"):
-        await say(clinic, viewing, pair, page=page)
+async def test_a_page_has_a_plain_name(clinic: Clinic, viewing: Viewing, pair: Pair) -> None:
+    for page in ("", "x" * 65, "ä", "a\n", "\0"):
+        with pytest.raises(Invalid, match="page"):
+            await say(clinic, viewing, pair, page=page)
+    assert not await reading(viewing, pair)
 
 
 async def test_redis_holds_no_word_of_a_page_and_forgets_by_itself(
