@@ -185,3 +185,7 @@ create index unattended_due on unattended (due_at) where due_at is not null;
 insert into notice_marks select organization_id, id, top_offset from channels;
 
 grant select, insert, update on notice_preferences, devices, notice_marks, mails, notices, notice_deliveries, unattended to warmline_app;
+
+-- The same rule, told in a way that takes a twelfth of a send less: a pattern that counts is slow.
+alter table messages drop constraint messages_client_id_check,
+  add constraint messages_client_id_check check (client_id ~ '^[ -~]+$' and length(client_id) <= 64);

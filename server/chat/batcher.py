@@ -56,7 +56,8 @@ class _Send:
     ciphertext: bytes
     since: float
     done: "Done"
-    answered: bool = False
+    judged: bool = False
+    """Whether it is over, though its sender may hear so a moment later: its lane lets go of it."""
 
 
 @dataclass(slots=True)
@@ -183,7 +184,7 @@ class Batcher:
     def _settle(self, lane_key: tuple[str, str]) -> None:
         """Drop the lane when it is empty; else queue it again, after a pause if its channel was held."""
         lane = self._lanes[lane_key]
-        lane.sends = deque(send for send in lane.sends if not send.answered)
+        lane.sends = deque(send for send in lane.sends if not send.judged)
         if not lane.sends:
             del self._lanes[lane_key]
         elif lane.pause:
@@ -206,7 +207,8 @@ class Batcher:
         metrics.BATCH_SENDS.observe(len(batch))
         for outcome, count in Counter(row["outcome"] for row in rows).items():
             (metrics.SENDS_HELD if outcome == "busy" else metrics.SENDS.labels(outcome)).inc(count)
-        written: list[tuple[Event, str]] = []
+        written: list[tuple[_Send, asyncpg.Record]] = []
+        seen: list[tuple[_Send, asyncpg.Record]] = []
         for row in rows:
             send = batch[row["item"] - 1]
             lane = self._lanes[send.who.organization_id, send.channel_id]
@@ -216,14 +218,23 @@ class Batcher:
             lane.pause = 0.0
             if row["outcome"] == "ok":
                 self.sends += 1
-                written.append((_event(send, row), send.text))
-                _answer(send, row)
+                send.judged = True
+                written.append((send, row))
             elif row["outcome"] == "seen":
-                await self._repeat(send, row)
+                seen.append((send, row))
             else:
                 _fail(send, REFUSALS[row["outcome"]])
+        # Not now: the next batch goes to the database first, which works on it while the senders of this one are answered.
+        asyncio.get_running_loop().call_soon(self._written, sorted(written, key=lambda told: told[1]["log_offset"]))
+        for send, row in seen:
+            await self._repeat(send, row)
+
+    def _written(self, written: list[tuple[_Send, asyncpg.Record]]) -> None:
+        for send, row in written:
+            _answer(send, row)
         # The senders' replies leave first: what awaits a future runs before what is scheduled after its result.
-        asyncio.get_running_loop().call_soon(self._announce, sorted(written, key=lambda told: told[0].offset))
+        told = [(_event(send, row), send.text) for send, row in written]
+        asyncio.get_running_loop().call_soon(self._announce, told)
 
     def _announce(self, written: list[tuple[Event, str]]) -> None:
         for event, text in written:
@@ -271,15 +282,14 @@ class Batcher:
 
 
 def _answer(send: _Send, row: asyncpg.Record) -> None:
-    if not send.answered:
-        send.answered = True
-        metrics.SEND_SECONDS.observe(asyncio.get_running_loop().time() - send.since)
-        send.done({"message_id": row["message_id"], "offset": row["log_offset"], "at": row["created_at"]})
+    send.judged = True
+    metrics.SEND_SECONDS.observe(asyncio.get_running_loop().time() - send.since)
+    send.done({"message_id": row["message_id"], "offset": row["log_offset"], "at": row["created_at"]})
 
 
 def _fail(send: _Send, error: WarmlineError) -> None:
-    if not send.answered:
-        send.answered = True
+    if not send.judged:
+        send.judged = True
         send.done(type(error)(error.message))
 
 
