@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stalled
+from benchmarks import doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stalled, steady
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "herd": herd.run,
     "growth": growth.run,
     "sends": sends.run,
+    "steady": steady.run,
     "doorbell": doorbell.run,
     "mails": mails.run,
 }

@@ -41,6 +41,9 @@ class Sample:
     """Of a broadcast: from the first connection that had it to the last, in the middle."""
     busiest: float
     spent: Mapping[str, float]
+    answer_p50: float = 0.0
+    answer_p99: float = 0.0
+    """From a command to its answer, where that is not what p50 and p99 are about."""
 
     def busy(self, who: str) -> float:
         """How many cores a watched process kept busy."""
@@ -82,7 +85,7 @@ class Client:
         spent = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
         if any(told.get(bad) for bad in ("errors", "lost", "unfinished")) or not told["done"]:
             raise Failed(f"{self.name}: {json.dumps(told)}")
-        return Sample(spent=spent, **{name: told[name] for name in Sample.__dataclass_fields__ if name != "spent"})
+        return Sample(spent=spent, **{name: told[name] for name in Sample.__dataclass_fields__ if name in told})
 
 
 @contextlib.asynccontextmanager

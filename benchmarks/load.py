@@ -11,8 +11,9 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import uvloop
 
@@ -213,12 +214,14 @@ class Connection(asyncio.Protocol):
         self.transport.write(b"\x81" + length + bytes(4) + payload)
 
 
-async def main(port: int, script: Path, window: int) -> None:
-    """Connect all, then run rounds until standard input ends."""
-    load, loop = Load(window), asyncio.get_running_loop()
-    patience = time.monotonic() + CONNECT_SECONDS
+_Load = TypeVar("_Load", bound=Load)
+
+
+async def connect(load: _Load, kind: Callable[[_Load, list[str]], Connection], port: int, script: Path) -> None:
+    """Connect all that the script names, and say "ready" when everything that they say first is answered."""
+    loop, patience = asyncio.get_running_loop(), time.monotonic() + CONNECT_SECONDS
     for part in f"\n{script.read_text()}".split("\n= ")[1:]:
-        connection = Connection(load, part.splitlines())
+        connection = kind(load, part.splitlines())
         load.all.append(connection)
         await loop.create_connection(lambda made=connection: made, "127.0.0.1", connection.port or port)  # type: ignore[misc]
         while _unanswered(load) > MOST_UNANSWERED and time.monotonic() < patience:
@@ -228,6 +231,12 @@ async def main(port: int, script: Path, window: int) -> None:
     if _unanswered(load):
         sys.exit(f"{_unanswered(load)} connections were not answered: {load.said}")
     print(f"ready {len(load.all)}", flush=True)
+
+
+async def main(port: int, script: Path, window: int) -> None:
+    """Connect all, then run rounds until standard input ends."""
+    load, loop = Load(window), asyncio.get_running_loop()
+    await connect(load, Connection, port, script)
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         _go, seconds, *pace = line.split()
         load.window, load.burst, load.pause = map(int, pace) if pace else (load.window, 1, 0)

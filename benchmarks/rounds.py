@@ -33,12 +33,14 @@ class Size:
     senders: int = 256
     channels: int = 1000
     mails: int = 10_000
+    steady: int = 1000
+    """Sends a second, in an open stream."""
 
 
 TINY = Size(
     rounds=1, seconds=0.3, warm_up=0.2, listeners=20, crowd=40, listening_people=8, crowding_people=10, rooms=6, members=4,
     idle=20, subscriptions=4, herd=20, herd_channels=2, own_channels=2, grown_channels=5, grown_messages=5, grown_people=5,
-    at_once=3, beside=10, stalled=2, senders=8, channels=12, mails=40,
+    at_once=3, beside=10, stalled=2, senders=8, channels=12, mails=40, steady=50,
 )  # fmt: skip
 """For the smoke test: everything runs, no figure means anything."""
 

@@ -8,7 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import clients, doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stack, stalled
+from benchmarks import (
+    clients,
+    doorbell,
+    fan_out,
+    growth,
+    herd,
+    idle,
+    machine,
+    mails,
+    rooms,
+    sends,
+    stack,
+    stalled,
+    steady,
+)
 from benchmarks.rounds import TINY
 from benchmarks.stack import Stack
 from benchmarks.table import Figure, Row, Table, Target
@@ -69,6 +83,13 @@ async def test_sends_are_all_in_the_database() -> None:
     samples_add_up(table, gateways=2)
     assert len(table.rows) == 4
     assert all(ratio > 0 for row in rates(table) for ratio in row.ratios)
+
+
+async def test_every_message_of_an_open_stream_is_answered_and_arrives() -> None:
+    # The benchmark itself raises unless every message is in the database, answered, and with all who listen.
+    table = await steady.run(TINY)
+    assert len(figures(table)) == len(table.rows) == 4
+    assert all(row.values[0] > 0 for row in figures(table))
 
 
 async def test_the_doorbell_rings_through_a_cluster() -> None:
