@@ -4,6 +4,7 @@ An id is a prefix that tells its type and 20 random characters (100 bits). None 
 patients, and an id that tells when it was made links what should not be linked (domain.md §1).
 """
 
+import os
 import re
 import secrets
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ class Id(str):
     @classmethod
     def new(cls) -> Self:
         """A fresh id."""
-        return cls(f"{cls.prefix}_" + secrets.token_bytes(_LENGTH).translate(_ALPHABET).decode())
+        return cls(f"{cls.prefix}_" + os.urandom(_LENGTH).translate(_ALPHABET).decode())
 
     @classmethod
     def fits(cls, text: str) -> bool:
@@ -178,7 +179,7 @@ def now() -> datetime:
 
 def random_bytes(count: int) -> bytes:
     """Fresh random bytes, for keys and nonces."""
-    return secrets.token_bytes(count)
+    return os.urandom(count)
 
 
 def random_token() -> str:

@@ -59,8 +59,8 @@ SENDS_HELD = Counter(
 )
 BATCH_SENDS = Histogram(
     "warmline_batch_sends",
-    "Sends written in one batch. Always at the largest size (64): the database takes as much as it can.",
-    buckets=(1, 2, 4, 8, 16, 32, 48, 64),
+    "Sends written in one batch. Always at the largest size (64, or 128 of one channel): the database takes as much as it can.",
+    buckets=(1, 2, 4, 8, 16, 32, 48, 64, 128),
     registry=REGISTRY,
 )
 FLUSH_SECONDS = Histogram(

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 64
 """More would leave the second flusher nothing to do: Postgres and this process would take turns idling."""
+MAX_OF_ONE_LANE = 128
+"""Where all wait for one channel the second flusher has nothing to do anyway, and a send takes Postgres less among more."""
 FLUSHERS = 2
 """Batches under way at once. A lane is in one of them only, so they never wait for each other and keep each channel's order."""
 PATIENCE_SECONDS = 10.0
@@ -174,11 +176,12 @@ class Batcher:
         """Take lanes until the batch is full; a lane's sends stay in it until they are answered."""
         lanes: list[tuple[str, str]] = []
         batch: list[_Send] = []
-        while self._ready and len(batch) < MAX_BATCH:
+        most = MAX_BATCH if len(self._ready) > 1 else MAX_OF_ONE_LANE
+        while self._ready and len(batch) < most:
             lane_key = self._ready.popleft()
             sends = self._lanes[lane_key].sends
             lanes.append(lane_key)
-            batch.extend(sends[place] for place in range(min(len(sends), MAX_BATCH - len(batch))))
+            batch.extend(sends[place] for place in range(min(len(sends), most - len(batch))))
         return lanes, batch
 
     def _settle(self, lane_key: tuple[str, str]) -> None:

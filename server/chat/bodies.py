@@ -1,5 +1,7 @@
 """Message bodies: what is a body, and how it is closed and opened."""
 
+from functools import lru_cache
+
 from server.crypto import DataKey, KeyRing, associated, seal, unseal
 from server.errors import Invalid
 from server.events import Words
@@ -44,17 +46,22 @@ def _place(
 ) -> bytes:
     # The author is the person, not the membership: the person is known before the send is judged, so a send never has
     # to be encrypted twice because its membership changed meanwhile. schema.sql ties the two together.
-    return associated(
-        organization_id,
-        "message_revisions",
-        column,
-        message_id,
-        channel_id,
-        author_id,
-        reviser_id,
-        revision,
-        key_id,
+    return (
+        _of_table(organization_id, column)
+        + associated(message_id)
+        + _of_author(channel_id, author_id, reviser_id, revision, key_id)
     )
+
+
+# Whoever writes writes again: all but the message's id stays the same.
+@lru_cache(1_000)
+def _of_table(organization_id: str, column: str) -> bytes:
+    return associated(organization_id, "message_revisions", column)
+
+
+@lru_cache(10_000)
+def _of_author(*parts: str | int) -> bytes:
+    return associated(*parts)
 
 
 def close(
