@@ -18,7 +18,6 @@ import asyncpg
 
 from server import events, metrics
 from server.chat import bodies
-from server.chat.append import CALL
 from server.chat.policy import REFUSALS
 from server.crypto import DataKey
 from server.db import Database, translated
@@ -36,6 +35,10 @@ MAX_OF_ONE_LANE = 128
 FLUSHERS = 2
 """Batches under way at once. A lane is in one of them only, so they never wait for each other and keep each channel's order."""
 PATIENCE_SECONDS = 10.0
+# What is the same of all sends is not sent with each of them.
+_CALL = """select *, (select log_epoch()) as epoch from append_batch(
+  $1::text[], $2, array_fill('message'::text, array[cardinality($1)]), $3, $4, $5, $6, $7, $8,
+  array_fill('all'::text, array[cardinality($1)]), null, null)"""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
 _STOPPING = "The server is stopping. Try again."
 
@@ -196,15 +199,13 @@ class Batcher:
             self._queue(lane_key, lane)
 
     async def _write(self, batch: list[_Send]) -> None:
-        none = [None] * len(batch)
         columns: tuple[list[Any], ...] = (
-            [send.who.organization_id for send in batch], [send.channel_id for send in batch], ["message"] * len(batch),
+            [send.who.organization_id for send in batch], [send.channel_id for send in batch],
             [send.who.person_id for send in batch], [send.message_id for send in batch], [send.client_id for send in batch],
             [send.reply_to for send in batch], [send.key_id for send in batch], [send.ciphertext for send in batch],
-            ["all"] * len(batch), none, none,
         )  # fmt: skip
         began = perf_counter()
-        rows = await self._database.writes.fetch(CALL, *columns)
+        rows = await self._database.writes.fetch(_CALL, *columns)
         self.batches += 1
         metrics.FLUSH_SECONDS.observe(perf_counter() - began)
         metrics.BATCH_SENDS.observe(len(batch))
