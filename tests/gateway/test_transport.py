@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import struct
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,11 +12,15 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from server.gateway.frames import bounds, is_message
 from server.gateway.gateway import PATH, Gateway
 from server.gateway.transport import INTERNALS, MAX_FRAGMENTS, VERSIONS, GatewayProtocol
+from tests.gateway.inner import Tape
 from tests.gateway.raw import Raw
 from tests.gateway.wire import QUICK, serving
 from tests.gateway.world import World
+
+SIZES = [0, 100, 200, 3_000, 70_000, 1]
 
 
 def test_the_versions_are_those_whose_internals_were_read():
@@ -138,6 +143,69 @@ async def test_a_message_in_fragments():
         assert await raw.frame() == (0x8A, b"are you there")
         assert b'"connect"' in (await raw.frame())[1]
         await raw.end()
+
+
+def frames(*parts: tuple[int, bytes, bool]) -> bytes:
+    """What a client sends, as one stream of bytes."""
+    tape = Tape()
+    raw = Raw(None, tape)  # type: ignore[arg-type]
+    for opcode, payload, final in parts:
+        raw.send(opcode, payload, final)
+    return tape.data
+
+
+async def test_messages_arrive_whole_however_the_network_cuts_them():
+    """Whole frames, fragments, pings and long ones, in pieces of every size: each message once, in order."""
+    said = [b'{"id":%d,"rpc":{"method":"echo","data":"%s"}}' % (n, b"x" * size) for n, size in enumerate(SIZES, 2)]
+    stream = frames(
+        (1, b'{"id":1,"connect":{"token":"demo-clinician"}}', True),
+        *((1, text, True) for text in said[:3]),
+        (9, b"ping", True),
+        (1, said[3][:7], False), (0, said[3][7:], True),
+        *((2, text, True) for text in said[4:]),
+    )  # fmt: skip
+    async with serving(World()) as site:
+        for piece in (1, 2, 3, 5, 7, 61, 1_000, len(stream)):
+            raw, _ = await Raw.to(site)
+            for at in range(0, len(stream), piece):
+                raw.writer.write(stream[at : at + piece])
+                if piece < 100 and at < 800:
+                    await asyncio.sleep(0)  # so that they leave one by one, as far as the kernel lets them
+            heard = [await raw.frame() for _ in range(len(said) + 2)]
+            assert (0x8A, b"ping") in heard
+            replies = [payload for kind, payload in heard if kind != 0x8A]
+            assert [json.loads(payload)["id"] for payload in replies] == list(range(1, len(said) + 2))
+            assert [len(json.loads(payload)["rpc"]["data"]) for payload in replies[1:]] == SIZES
+            await raw.end()
+
+
+async def test_a_connection_that_is_left_to_the_library_is_served_as_well():
+    """As that of whoever sends before the answer to their request is there."""
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        (protocol,) = [one for one in site.server.server_state.connections if isinstance(one, GatewayProtocol)]
+        assert protocol._cutting
+        protocol._cutting = False
+        raw.send(1, b'{"id":1,"connect":{"token":"demo-clinician"}}')
+        assert b'"connect"' in (await raw.frame())[1]
+        raw.send(1, b'{"id":2,"rpc":{"method":"echo","data":2}}')
+        assert b'"rpc"' in (await raw.frame())[1]
+        await raw.end()
+
+
+def test_bounds_of_frames():
+    for size in (0, 1, 125, 126, 65_535, 65_536):
+        data = b"before" + frames((1, b"x" * size, True))
+        start, end = bounds(data, 6)
+        assert (end - start, end) == (size, len(data))
+        assert is_message(data, 6)
+        header = data[6:start]
+        for cut in range(len(header) - 4):
+            assert bounds(header[:cut], 0) in ((0, 0), (start - 6, end - 6))
+    assert not is_message(b"\x01\x80", 0), "not final"
+    assert not is_message(b"\x81\x00", 0), "not masked"
+    assert not is_message(b"\xc1\x80", 0), "an extension's"
+    assert not is_message(b"\x89\x80", 0), "a ping"
 
 
 @pytest.mark.catalogue("S22")
