@@ -26,6 +26,7 @@ BENCHMARKS = {
     "doorbell": doorbell.run,
     "mails": mails.run,
 }
+FAILED = "has failed"
 
 
 def main() -> int:
@@ -34,21 +35,15 @@ def main() -> int:
     size = TINY if asked.tiny else Size(rounds=asked.rounds, seconds=asked.seconds)
     asked.write.parent.mkdir(parents=True, exist_ok=True)
     try:
-        print(asyncio.run(measure(asked.benchmarks or list(BENCHMARKS), size, asked.write)))
-    except Failed as failed:
-        print(failed, file=sys.stderr)
-        return 1
+        text = asyncio.run(measure(asked.benchmarks or list(BENCHMARKS), size, asked.write))
     except asyncio.CancelledError:
         return 143
-    print(f"Written to {asked.write}")
-    return 0
+    print(f"{text}\nWritten to {asked.write}")
+    return 1 if FAILED in text else 0
 
 
 async def measure(names: Sequence[str], size: Size, path: Path) -> str:
-    """Run the benchmarks one after the other; all their figures in one table, which is in the file too as far as it has come.
-
-    Raises Failed.
-    """
+    """Run the benchmarks one after the other; all their figures in one table, which is in the file too as far as it has come."""
     # SIGTERM ends everything in order, as Ctrl-C does.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)  # type: ignore[union-attr]
     head = f"Measured {time.strftime('%Y-%m-%d %H:%M %Z')} on {machine.description()}.\n"
@@ -57,7 +52,12 @@ async def measure(names: Sequence[str], size: Size, path: Path) -> str:
     for name in names:
         began, before = time.monotonic(), machine.load_average()
         print(f"{name} …", file=sys.stderr, flush=True)
-        table = await BENCHMARKS[name](size)
+        try:
+            table = await BENCHMARKS[name](size)
+        except Failed as failed:
+            # The others go on; the whole has failed.
+            print(failed, file=sys.stderr, flush=True)
+            table = Table(f"`{name}` {FAILED}", remarks=[str(failed).splitlines()[0]])
         took = time.monotonic() - began
         table.remarks.append(
             f"`{name}`: {took:.0f} s. Load average before and after: {before}; {machine.load_average()} "

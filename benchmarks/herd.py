@@ -118,7 +118,7 @@ async def died(
     first.signal(signal.SIGKILL)
     wrote = await writers.go(WRITING_SECONDS, {})
     expected = wrote.done * size.members
-    told = await flock.ask(f"wait {expected}", 90)
+    told = await flock.ask(f"wait {expected}", 150)
     busy = [machine.processor_seconds(each.pid) - spent for each, spent in zip(rest, before, strict=True)]
     _require(told, expected, size)
     await asyncio.sleep(AFTERWARDS_SECONDS)
