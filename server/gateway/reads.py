@@ -1,6 +1,7 @@
 """Reads of the log, gathered: whatever is asked for while a read is under way goes into the next one, in one statement."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Reads:
         self._log = log
         self._counters = counters
         self._max_rows = max_rows
-        self._asks: list[_Ask] = []
+        self._asks: deque[_Ask] = deque()
         self._reading = 0
         self._running: set[asyncio.Task[None]] = set()
 
@@ -80,12 +81,16 @@ class Reads:
     def _batch(self) -> list[_Ask]:
         """The asks for one call: in order, as many as keep to the bound, but at least one."""
         batch: list[_Ask] = []
+        distinct: set[Wanted] = set()
         rows = 0
         while self._asks:
-            rows += sum(limit for _, _, limit in self._asks[0].wanted)
+            # A herd of one channel wants the same rows: as many as like may wait for one reading of them.
+            new = set(self._asks[0].wanted) - distinct
+            rows += sum(limit for _, _, limit in new)
             if batch and rows > self._max_rows:
                 break
-            batch.append(self._asks.pop(0))
+            distinct |= new
+            batch.append(self._asks.popleft())
         return [ask for ask in batch if not ask.answer.done()]
 
     async def _read(self, batch: list[_Ask]) -> None:

@@ -126,6 +126,17 @@ async def test_a_gathered_read_is_bounded():
     assert len(log.asked[-1]) == 6
 
 
+async def test_a_herd_that_wants_the_same_rows_is_read_for_at_once():
+    log = SlowLog()
+    log.join("a", "x")
+    reads = Reads(log, Counters(), max_rows=100)
+    asks = [asyncio.create_task(reads.since([("org/a", 0, 60)])) for _ in range(50)]
+    await asyncio.sleep(0.01)
+    log.go.set()
+    assert [len(rows) for [rows] in await asyncio.gather(*asks)] == [1] * 50
+    assert len(log.asked) <= 3
+
+
 async def test_a_reader_who_gives_up_is_not_read_for():
     log = SlowLog()
     reads = Reads(log, Counters(), max_rows=10)
