@@ -162,8 +162,8 @@ class Dispatcher:
     async def admit(self, identity: Identity, to: str = "connection.open") -> None:
         """Refuse whoever may not sign in; sends do not ask again, so it is asked before them. Raises Unauthorized."""
         try:
-            async with self._database.transaction() as tx:
-                await actors.load(tx, identity)
+            # Everybody who connects comes this way, thousands at once after a fault: one statement, and no transaction around it.
+            await actors.find(self._database.fetch, identity)
         except Unauthorized as refused:
             await self._refused(identity, refused, to, {}, random_token())
             raise

@@ -1,7 +1,9 @@
 """Who asks, and what they may do: read afresh for every operation, so that a change counts at once."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from server.db import Transaction
 from server.errors import Forbidden, Unauthorized
@@ -59,7 +61,12 @@ async def load(tx: Transaction, identity: Identity) -> Actor:
         Unauthorized: no such person, a team member who is archived or about to be, or somebody who was signed out after this
             sign-in began.
     """
-    rows = await tx.rows(
+    return await find(tx.rows, identity)
+
+
+async def find(rows_of: Callable[..., Awaitable[Sequence[Any]]], identity: Identity) -> Actor:
+    """The same, for whoever has no transaction: by anything that runs a statement of ours, as Database.fetch does."""
+    rows = await rows_of(
         """select p.kind, p.status, extract(epoch from p.signed_out_at)::float8 as signed_out,
                   exists (select from archivings a where (a.person_id, a.organization_id) = (p.id, p.organization_id)
                              and a.status = 'pending') as pending,
