@@ -67,14 +67,16 @@ class Bulk:
         )
         return ids
 
-    async def history(self, channels: Sequence[ChannelId], count: int, key: DataKey, text: str) -> None:
-        """So many messages in each of these channels, by their first member, encrypted as the product does it."""
+    async def history(self, channels: Sequence[ChannelId], count: int, key: DataKey, text: str, but: PersonId) -> None:
+        """So many messages in each of these channels, by one member who is not this one, encrypted as the product does it."""
         organization, at = self.organization_id, self.at
         authors = {
             row["channel_id"]: (row["id"], row["person_id"])
             for row in await self.connection.fetch(
-                "select distinct on (channel_id) channel_id, id, person_id from memberships where channel_id = any ($1)",
+                "select distinct on (channel_id) channel_id, id, person_id from memberships where channel_id = any ($1) "
+                "and person_id <> $2",
                 channels,
+                but,
             )
         }
         rows = [

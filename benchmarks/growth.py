@@ -27,8 +27,8 @@ async def run(size: Size) -> Table:
             made.rows.append(figure(name, f"{words} × {TIMES}", costs["small"][name], costs[much.name][name]))
     made.remarks = [
         f"Small: {channels} channels with {messages} messages each. One person is in {size.own_channels} of them, in all three "
-        f"databases: {TIMES} times as many messages in each channel, or {TIMES} times as many channels (and as many people as "
-        f"channels, but {size.grown_people} at least).",
+        f"databases: {TIMES} times as many messages in each channel, or {TIMES} times as many channels, of the same "
+        f"{size.grown_people} people.",
         "An operation's cost is the processor time of this process and of Postgres together, so that neighbours do not count: "
         f"the mean of {size.at_once} in a row, on each database in turn. Ratio: beside the small database in the same round.",
         f"{size.rounds} rounds; {parts.plan}, and the operations are called in this process.",

@@ -108,7 +108,7 @@ async def opened(parts: Stack, name: str, size: Size, channels: int, messages: i
         async with filling(settings.database_url, clinic.organization_id) as bulk:
             [me, colleague] = await bulk.staff(2)
             await bulk.connection.execute("update team_members set role = 'ADMIN' where id = $1", me)
-            others = await bulk.staff(max(size.grown_people, channels))
+            others = await bulk.staff(size.grown_people)
             members = [
                 [
                     *([me] if at < size.own_channels else []),
@@ -117,7 +117,7 @@ async def opened(parts: Stack, name: str, size: Size, channels: int, messages: i
                 for at in range(channels)
             ]
             made = await bulk.channels(members)
-            await bulk.history(made, messages, own_key, body(BODY))
+            await bulk.history(made, messages, own_key, body(BODY), but=me)
         batcher = Batcher(clinic.database, lambda _topic, _payload: None)
         await batcher.start()
         dispatcher = Dispatcher(clinic.database, batcher)

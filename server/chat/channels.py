@@ -70,10 +70,13 @@ class Fetches(Protocol):
 
 
 # What a member sees of a channel from outside, for any number of (organisation, person, channel); a null channel: all.
+# The order of the unread is nobody's affair; it keeps them from being looked for all through the table, as the first hundred of
+# any order may be, and was, where few channels have long histories.
 _SUMMARIES = """
 select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top_offset as top, m.read_offset, m.person_kind,
        (select count(*) from (select from messages x where (x.organization_id, x.channel_id) = (c.organization_id, c.id)
-          and x.log_offset > m.read_offset and x.author_person_id <> m.person_id and x.deleted_at is null limit 100) u) as unread,
+          and x.log_offset > m.read_offset and x.author_person_id <> m.person_id and x.deleted_at is null
+        order by x.log_offset limit 100) u) as unread,
        (select e.created_at from events e where (e.organization_id, e.channel_id) = (c.organization_id, c.id)
            and e.log_offset >= m.visible_from and e.kind = 'message' order by e.log_offset desc limit 1) as last_at,
        a.id as patient_id, coalesce(a.preferred_name, a.legal_name) as patient_name, a.display_name, o.names,
