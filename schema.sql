@@ -845,6 +845,7 @@ comment on column notices.starts is 'Claims since one last came back: a row that
 comment on column notices.superseded_at is 'When it was seen that the read mark has reached it since: a push no longer stands on the devices, and of an email the next episode has begun.';
 create unique index notices_once on notices (membership_id, log_offset, medium, cause, channel_id, organization_id);
 create index notices_due on notices (medium, due_at) where status = 'due';
+create index notices_dead on notices (medium, settled_at) where status = 'dead';
 create index notices_of_a_message on notices (message_id, channel_id, organization_id);
 create index notices_of_a_mail on notices (mail_id, organization_id) where mail_id is not null;
 create index notices_standing on notices (membership_id, log_offset) where medium = 'push' and status = 'sent' and superseded_at is null;

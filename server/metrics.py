@@ -222,6 +222,41 @@ MAIL_LATE_SECONDS = Histogram(
     registry=REGISTRY,
 )
 
+# Notices: planned from the log, and waiting in the ledger
+
+NOTICES_PLANNED = Counter(
+    "warmline_notices_planned",
+    "Messages whose notices this worker has planned. All workers together: every message once. None while messages are sent: "
+    "no worker runs, or the database is away.",
+    registry=REGISTRY,
+)
+PLANNING_SECONDS = Histogram(
+    "warmline_notice_planning_seconds",
+    "From the time that a message carries until its notices were planned; the oldest of each round. Usually under 0.3 s. Longer: "
+    "the workers have too much to do, or were away.",
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 60, 600, 3600),
+    registry=REGISTRY,
+)
+NOTICES_DUE = Gauge(
+    "warmline_notices_due",
+    "Notices by medium that should have gone out by now, as a worker last saw it: take the newest of all workers. Staying high: "
+    "providers or the relay are slow or away, or no worker sends.",
+    ["medium"],
+    registry=REGISTRY,
+)
+NOTICES_LATE = Gauge(
+    "warmline_notices_oldest_due_seconds",
+    "For how long the oldest of them has been due. More than a minute: look for what sends (push, email) in the log.",
+    ["medium"],
+    registry=REGISTRY,
+)
+NOTICES_DEAD = Gauge(
+    "warmline_notices_dead",
+    "Notices by medium that were given up and wait for an operator: see warmline notices dead, and requeue.",
+    ["medium"],
+    registry=REGISTRY,
+)
+
 _OUTCOMES: Final = (
     (Unauthorized, "unauthorized"),
     (Forbidden, "forbidden"),

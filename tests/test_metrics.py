@@ -11,8 +11,8 @@ from server.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unaut
 from server.watching import watched
 
 LABELS = {
-    "audience", "codec", "pool", "code", "kind", "method", "operation", "outcome", "reason", "status", "sweep", "job", "version",
-    "le", "generation", "implementation", "major", "minor", "patchlevel",
+    "audience", "codec", "pool", "code", "kind", "medium", "method", "operation", "outcome", "reason", "status",
+    "sweep", "job", "version", "le", "generation", "implementation", "major", "minor", "patchlevel",
 }  # fmt: skip
 """Every label there is. Each takes its values from a list in the code: a new one needs the same."""
 

@@ -14,10 +14,11 @@ from server.inspection import open_to_operators
 from server.notices.viewing import Viewing
 from server.readiness import Readiness
 from server.watchdog import watching
-from workers import integrity, push, sealing, unattended
+from workers import integrity, notices, push, sealing, unattended
 from workers.email import Mailer
 from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
+from workers.notices import Planner
 from workers.push import PushWorker
 from workers.runner import Sweep, run
 
@@ -42,11 +43,13 @@ async def work(settings: Settings) -> None:
             Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),
             Sweep("job log", 3600, jobs.purge),
             Sweep("unattended", unattended.EVERY_SECONDS, lambda _tx: unattended.sweep(database)),
+            *notices.sweeps(),
             *sealing.sweeps(sealer),
         ]
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(run(database, sweeps, stopped))
             tasks.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
+            tasks.create_task(Planner(database, due).run(stopped))
             if pusher is not None:
                 tasks.create_task(PushWorker(database, pusher, viewing, due).run(stopped))
             tasks.create_task(mailer.run(stopped))

@@ -88,4 +88,4 @@ async def _write(tx: Transaction, made: list[Delivery], ended: list[Ending], at:
     for (status, why), ids in sorted(ends.items()):
         await ledger.settle(tx, ids, status, why, at)
     for wait, ids in sorted(waits.items()):
-        await ledger.again(tx, ids, timedelta(seconds=wait), at, most=None)  # until its day is over
+        await ledger.again(tx, ids, timedelta(seconds=wait), at)  # until its day is over

@@ -19,8 +19,6 @@ from server.notices.rules import Decision, Status, decide_email, decide_push
 LEASE: Final = timedelta(seconds=30)
 """A claimed row that has not come back by then has lost its worker."""
 MOST_STARTS: Final = 3
-MOST_ATTEMPTS: Final = 8
-"""A row that failed so often is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,17 +203,12 @@ async def settle(tx: Transaction, notice_ids: Sequence[str], status: Status, why
     )
 
 
-async def again(
-    tx: Transaction, notice_ids: Sequence[str], wait: timedelta, at: datetime, most: int | None = MOST_ATTEMPTS
-) -> None:
-    """Try claimed notices again after a while; those that were tried `most` times are dead (None: whoever tries says when)."""
+async def again(tx: Transaction, notice_ids: Sequence[str], wait: timedelta, at: datetime) -> None:
+    """Try claimed notices again after a while. Who sends them knows when to give up, and settles them then."""
     await tx.rows(
-        """update notices set starts = 0, claimed_until = null,
-                  status = case when attempts >= $4::int then 'dead' else 'due' end,
-                  why = case when attempts >= $4 then 'given_up' else 'again' end,
-                  settled_at = case when attempts >= $4 then $3::timestamptz end, due_at = $3 + $2::interval
+        """update notices set starts = 0, claimed_until = null, why = 'again', due_at = $3::timestamptz + $2::interval
             where id = any ($1) and status = 'due'""",
-        *(list(notice_ids), wait, at, most),
+        *(list(notice_ids), wait, at),
     )
 
 
@@ -237,3 +230,24 @@ async def requeue(tx: Transaction, notice_ids: Sequence[str], at: datetime) -> l
         *(list(notice_ids), at),
     )
     return [row["id"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Of one medium: how many should have gone out by now, the oldest for how long, and how many are dead."""
+
+    due: int
+    late_seconds: float
+    dead: int
+
+
+async def waiting(tx: Transaction, at: datetime) -> dict[str, Waiting]:
+    """What waits in the ledger, by medium."""
+    rows = await tx.rows(
+        """select w.medium, count(d.due_at) as due, coalesce(extract(epoch from $1 - min(d.due_at)), 0)::float8 as late,
+                  (select count(*) from notices x where x.status = 'dead' and x.medium = w.medium) as dead
+             from unnest(array['push', 'email']) as w (medium)
+             left join notices d on d.medium = w.medium and d.status = 'due' and d.due_at <= $1 group by w.medium""",
+        at,
+    )
+    return {row["medium"]: Waiting(row["due"], row["late"], row["dead"]) for row in rows}

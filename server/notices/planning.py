@@ -5,8 +5,9 @@ loses and doubles nothing, the send path does nothing, and any number of workers
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +42,8 @@ select k.organization_id, k.channel_id, k.planned_offset from notice_marks k
     on (k.organization_id, k.channel_id) = (w.organization, w.channel)
  order by k.channel_id for update of k skip locked"""
 _EVENTS = """
-select w.organization as organization_id, w.channel as channel_id, e.log_offset, e.kind, e.message_id, e.facts, a.person_kind
+select w.organization as organization_id, w.channel as channel_id, e.log_offset, e.kind, e.message_id, e.facts, e.created_at,
+       a.person_kind
   from unnest($1::text[], $2::text[], $3::bigint[]) as w (organization, channel, after)
   cross join lateral (select * from events x where (x.organization_id, x.channel_id) = (w.organization, w.channel)
      and x.log_offset > w.after order by x.log_offset limit $4) e
@@ -72,11 +74,16 @@ Channel = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a round of planning did: channels and messages it planned; `due`: whether anything goes out now."""
+    """What a round of planning did: channels and messages it planned, and when the oldest of these was written.
+
+    `due`: whether anything goes out now. `more`: whether it stopped before the end, so that the next round should come at once.
+    """
 
     channels: int = 0
     messages: int = 0
+    since: datetime | None = None
     due: bool = False
+    more: bool = False
 
 
 async def plan(tx: Transaction, at: datetime, most: int = 64, everywhere: bool = False) -> Planned:
@@ -96,10 +103,12 @@ async def plan(tx: Transaction, at: datetime, most: int = 64, everywhere: bool =
     if not after:
         return Planned()
     events = await tx.rows(_EVENTS, *_columns(after), MOST_EVENTS)
-    return await _plan_events(tx, events, at)
+    planned = await _plan_events(tx, events, at)
+    return replace(planned, more=planned.more or len(found) == most)
 
 
 async def _plan_events(tx: Transaction, events: Sequence[dict[str, Any]], at: datetime) -> Planned:
+    """Plan what is next of each channel: up to MOST_EVENTS, and not beyond a place that is given away."""
     taken = [
         event
         for _, of_channel in itertools.groupby(events, key=_channel)
@@ -113,7 +122,14 @@ async def _plan_events(tx: Transaction, events: Sequence[dict[str, Any]], at: da
     planned = {_channel(event): event["log_offset"] for event in taken}
     await unattended.note(tx, {_channel(event) for event in taken if _may_stand(event)})
     await tx.rows(_MOVE, *_columns([(*channel, offset) for channel, offset in planned.items()]))
-    return Planned(len(planned), len(messages), due)
+    lengths = Counter(map(_channel, events))
+    return Planned(
+        channels=len(planned),
+        messages=len(messages),
+        since=min((event["created_at"] for event in taken if event["kind"] == "message"), default=None),
+        due=due,
+        more=len(taken) < len(events) or MOST_EVENTS in lengths.values(),
+    )
 
 
 async def _plan_messages(tx: Transaction, messages: Sequence[tuple[str, str, str]], at: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from server.notices import planning
+from server.notices import ledger, planning
 from tests.support.cast import Clinic
 from tests.support.cluster import Databases
 from tests.support.reaching import Reaching
@@ -338,3 +338,48 @@ async def test_a_long_log_is_planned_in_pieces(clinic: Clinic, reaching: Reachin
     await reaching.expect_push(colleague, *sent)
     reaching.later(minutes=6)
     await reaching.expect_email(colleague, sent[0])
+
+
+async def test_what_failed_for_now_comes_again_and_what_never_came_back_is_dead(
+    clinic: Clinic, reaching: Reaching, ward: Ward
+) -> None:
+    patient, colleague, channel = ward
+    sent = (await reaching.send(patient, channel))["message_id"]
+    await reaching.plan()
+    async with clinic.database.transaction() as tx:
+        claimed = await ledger.claim_pushes(tx, 100, reaching.at)
+        assert await ledger.claim_pushes(tx, 100, reaching.at) == []
+        await ledger.again(tx, [due.notice_id for due in claimed], timedelta(minutes=1), reaching.at)
+    assert await reaching.decided(colleague, sent, "push") == ("due", "again")
+    await reaching.expect_no_push(colleague)
+    reaching.later(minutes=1)
+    for start in range(3):
+        async with clinic.database.transaction() as tx:
+            mine = [due for due in await ledger.claim_pushes(tx, 100, reaching.at) if due.message_id == sent]
+        assert [due.attempts for due in mine] == [start + 2, start + 2]
+        reaching.later(seconds=30)
+    await reaching.expect_no_push(colleague)
+    assert await reaching.decided(colleague, sent, "push") == ("dead", "killed")
+    row = await reaching.row(colleague, sent, "push")
+    async with clinic.database.transaction() as tx:
+        assert row["id"] in {each["id"] for each in await ledger.dead(tx)}
+        assert (await ledger.waiting(tx, reaching.at))["push"].dead >= 2
+        assert await ledger.requeue(tx, [row["id"], "ntc_nothing"], reaching.at) == [row["id"]]
+    await reaching.expect_push(colleague, sent)
+    held = await clinic.sql("select id from notices where status = 'dead'")
+    assert row["id"] not in {each["id"] for each in held}
+
+
+async def test_whoever_lost_a_claim_decides_no_more(clinic: Clinic, reaching: Reaching, ward: Ward) -> None:
+    patient, colleague, channel = ward
+    sent = (await reaching.send(patient, channel))["message_id"]
+    await reaching.plan()
+    async with clinic.database.transaction() as tx:
+        [first] = [due for due in await ledger.claim_pushes(tx, 100, reaching.at) if due.person_id == colleague]
+    reaching.later(seconds=31)
+    async with clinic.database.transaction() as tx:
+        [second] = [due for due in await ledger.claim_pushes(tx, 100, reaching.at) if due.person_id == colleague]
+        assert await ledger.recheck_push(tx, first, {}, reaching.at) is None
+        decision = await ledger.recheck_push(tx, second, {}, reaching.at)
+        assert decision is not None
+        assert (decision.sends, second.message_id) == (True, sent)
