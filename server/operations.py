@@ -31,7 +31,7 @@ from server.chat import (
     revising,
 )
 from server.db import Transaction
-from server.notices import devices, preferences, viewing
+from server.notices import devices, preferences, viewing, why
 from server.people import access_log, archivings, patient_groups, patients, roles, settings, signing_out, team
 from server.people.actors import Actor
 from server.people.team import Nothing
@@ -155,6 +155,7 @@ OPERATIONS: Final = (
 
     Operation("notice.preferences", "GET", "/api/notices/preferences", Nothing, preferences.PreferencesShape, SIGNED_IN, OWN, preferences.get),
     Operation("notice.set_preferences", "PUT", "/api/notices/preferences", preferences.SetPreferences, preferences.PreferencesShape, SIGNED_IN, "notice.set_preferences", preferences.update),
+    Operation("notice.why", "GET", _MESSAGES + "/{message_id}/notices", why.AskWhy, why.Why, STAFF, "notice.why", why.why),
     Operation("patient.preferences", "GET", _PATIENT + "/preferences", patients.GetPatient, preferences.PreferencesShape, "patient.read", "patient.preferences", preferences.of_patient),
     Operation("patient.set_preferences", "PUT", _PATIENT + "/preferences", preferences.SetPatientPreferences, preferences.PreferencesShape, "patient.create", "patient.set_preferences", preferences.update_of_patient),
     Operation("device.add", "POST", "/api/devices", devices.AddDevice, devices.DeviceAdded, SIGNED_IN, "device.add", devices.add),

@@ -8,11 +8,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from server.cli import audit, demo, doctor, keys, mail, organizations, people, running, schema, staffing
+from server.cli import audit, demo, doctor, keys, mail, notices, organizations, people, running, schema, staffing
 from server.cli.commands import Commands
 from server.errors import Misconfigured, WarmlineError
 
-FAMILIES = (running, schema, organizations, keys, people, staffing, mail, doctor, audit, demo)
+FAMILIES = (running, schema, organizations, keys, people, staffing, notices, mail, doctor, audit, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,9 +14,17 @@ from server.cli import parser
 from server.dev.datafolder import DataFolder
 from tests.support.commands import warmline
 
-READS = {"schema check", "token", "keys list", "jobs dead", "doctor", "people list", "organizations list"} | {
-    *("audit export", "audit verify", "audit heads", "audit show", "audit keys")
-}
+READS = {
+    "why",
+    "notices dead",
+    "schema check",
+    "token",
+    "keys list",
+    "jobs dead",
+    "doctor",
+    "people list",
+    "organizations list",
+} | {*("audit export", "audit verify", "audit heads", "audit show", "audit keys")}
 """Commands that change nothing, whatever happens: each is a decision, so they are named one by one."""
 RUNS = {"dev", "serve", "work"}
 """The processes: what they change is what people ask of them."""
