@@ -11,6 +11,7 @@ from server.notices import mails
 from server.notices.mails import GIVEN_UP, LEASE, STARTS, MailDue, Outcome
 from tests.support.cast import Clinic
 from tests.support.owed import mail_of, mails_of, notice_of, owe_email
+from tests.support.reaching import Reaching
 
 
 async def claimed(clinic: Clinic, at: datetime | None = None, most: int = 10) -> list[MailDue]:
@@ -185,3 +186,28 @@ async def test_where_no_mail_is_sent_the_ledger_says_so(clinic: Clinic) -> None:
         assert await mails.none_go(tx, 10, now()) == 0
     assert await notice_of(clinic, owed) == ("suppressed", "no_relay")
     assert await mails_of(clinic, person) == []
+
+
+async def test_from_the_log_to_the_mail_and_armed_again_when_the_mark_moves(clinic: Clinic, reaching: Reaching) -> None:
+    patient = await clinic.patient()
+    channel = await clinic.care_team(patient)
+
+    async def mailed() -> list[str]:
+        await reaching.plan()
+        due = await claimed(clinic, reaching.at)
+        for each in due:
+            await settled(clinic, each)
+        return [each.person_id for each in due]
+
+    sent = await reaching.send(clinic.clinician, channel)
+    reaching.later(minutes=4, seconds=59)
+    assert await mailed() == []
+    reaching.later(seconds=1)
+    assert await mailed() == [patient]
+    await reaching.send(clinic.clinician, channel)
+    reaching.later(minutes=6)
+    assert await mailed() == []  # they have been told of this episode
+    await reaching.read(patient, channel, sent["offset"] + 1)
+    await reaching.send(clinic.clinician, channel)
+    reaching.later(minutes=6)
+    assert await mailed() == [patient]
