@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import doorbell, fan_out, growth, herd, idle, machine, mails, rooms, sends, stalled, steady
+from benchmarks import doorbell, fan_out, growth, herd, idle, machine, mails, pushes, rooms, sends, stalled, steady
 from benchmarks.clients import Failed
 from benchmarks.rounds import TINY, Size
 from benchmarks.table import Table, together
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "steady": steady.run,
     "doorbell": doorbell.run,
     "mails": mails.run,
+    "pushes": pushes.run,
 }
 FAILED = "has failed"
 

@@ -29,7 +29,7 @@ SHOWN = {
         "S30",
         "S32",
     ),
-    *("S35", "S36", "S18"),
+    *("S35", "S36", "S18", "S19"),
     *(f"R{number:02}" for number in (*range(1, 35), 36)),
 }
 """Rows that must have a test, or be played by `make faults`; each step of the product adds its own."""

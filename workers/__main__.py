@@ -14,7 +14,7 @@ from server.inspection import open_to_operators
 from server.notices.viewing import Viewing
 from server.readiness import Readiness
 from server.watchdog import watching
-from workers import integrity, notices, push, sealing, unattended
+from workers import integrity, notices, push, sealing, superseding, unattended
 from workers.email import Mailer
 from workers.handlers import GIVEN_UP, HANDLERS
 from workers.jobs import Worker
@@ -52,6 +52,7 @@ async def work(settings: Settings) -> None:
             tasks.create_task(Planner(database, due).run(stopped))
             if pusher is not None:
                 tasks.create_task(PushWorker(database, pusher, viewing, due).run(stopped))
+                tasks.create_task(superseding.run(database, pusher, stopped))
             tasks.create_task(mailer.run(stopped))
         await sealing.finish(database, sealer)
     finally:

@@ -118,7 +118,8 @@ class PushWorker:
             if due.planned_at + _TTL <= at:
                 ending = _ended(target.done, [], "given_up", due)
             else:
-                answers = await asyncio.gather(*(self._hand_over(target, device, at) for device in target.devices))
+                pushing = [self._hand_over(target, device, at) for device in target.devices]
+                answers = [await pushing[0]] if len(pushing) == 1 else await asyncio.gather(*pushing)
                 ending = _ended(target.done, answers, "no_device", due)
         except Exception as error:
             self._tell(error)

@@ -12,8 +12,6 @@ from time import monotonic
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from py_vapid import Vapid02  # type: ignore[import-untyped]
 from pywebpush import WebPusher  # type: ignore[import-untyped]
 
 from server import metrics
@@ -33,8 +31,6 @@ AT_ONCE = 64
 TURN_SECONDS = 2.0
 """A push that does not get its turn at a host within this is put off: the host is slow, and others wait behind it."""
 _PUT_OFF_SECONDS = 2.0
-_CLAIM_SECONDS = 12 * 3600
-"""How long the signature of a push holds; the standard allows a day."""
 _HOSTS = 256
 _ASKED_TO_WAIT = 10_000
 
@@ -46,6 +42,17 @@ class Host:
         self.breaker = Breaker()
         self.turns = asyncio.Semaphore(AT_ONCE)
         self.slow = False
+
+    async def turn(self) -> bool:
+        """Take a turn, or say that there was none for too long. Whoever has taken one gives it back."""
+        if self.turns.locked():
+            try:
+                async with asyncio.timeout(TURN_SECONDS):
+                    return await self.turns.acquire()
+            except TimeoutError:
+                self.slow = True
+                return False
+        return await self.turns.acquire()
 
 
 class Pusher:
@@ -59,9 +66,7 @@ class Pusher:
             raise Misconfigured(
                 f"{vapid.SETTING}: not set, so there are no pushes. Make a key: warmline keys vapid FILE"
             )
-        key: EllipticCurvePrivateKey = vapid.read(settings.vapid_key_file)
-        self._signer = Vapid02(private_key=key)
-        self._subject = settings.vapid_subject
+        self._signer = vapid.Signer(vapid.read(settings.vapid_key_file), settings.vapid_subject)
         self._allowed = Allowed(settings.push_providers, settings.push_local)
         self._http = reaching.http(settings.push_local, resolver, seconds)
         self._hosts: OrderedDict[str, Host] = OrderedDict()
@@ -98,14 +103,10 @@ class Pusher:
             return Answer("later", wait=wait)
         if host.slow and host.turns.locked():
             return Answer("later", wait=_PUT_OFF_SECONDS)
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await host.turns.acquire()
-        except TimeoutError:
-            host.slow = True
+        if not await host.turn():
             return Answer("later", wait=_PUT_OFF_SECONDS)
         try:
-            signed = self._signer.sign(self._claims(origin, at)) | headers(push, device.id, ttl)
+            signed = headers(push, device.id, ttl) | {"Authorization": self._signer.header(origin, at)}
             answer = await self._ask(device.endpoint, signed, body, at)
         finally:
             host.turns.release()
@@ -124,10 +125,6 @@ class Pusher:
             log.debug("a push was not handed over: %s", reaching.away(error))
             return Answer("later", ailing=True)
         return judged(status, retry_after, at)
-
-    def _claims(self, origin: str, at: datetime) -> dict[str, str | int]:
-        """Made anew for each push: an audience or an end that stayed in a shared one would be another provider's."""
-        return {"aud": origin, "exp": int(at.timestamp()) + _CLAIM_SECONDS, "sub": self._subject}
 
     def _host(self, origin: str) -> Host:
         """What is known of a host; of those that were not asked for longest something is forgotten in the end."""

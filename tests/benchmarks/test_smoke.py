@@ -17,6 +17,7 @@ from benchmarks import (
     idle,
     machine,
     mails,
+    pushes,
     rooms,
     sends,
     stack,
@@ -175,3 +176,9 @@ def test_a_target_is_reached_or_missed_by_the_median() -> None:
     assert "| 20.0 s | 10.0–30.0 | 2.00 [1.00–3.00] | ratio ≤ 2: reached |" in str(
         Figure("it", "s", [30, 10, 20], [1, 3, 2], Target(2, most=True))
     )
+
+
+async def test_pushes_arrive_and_are_written_down_once() -> None:
+    # The benchmark itself raises unless every push arrived, and the ledger has each once.
+    table = await pushes.run(TINY)
+    assert [len(row.values) for row in table.rows if not isinstance(row, Row)] == [TINY.rounds] * 4
