@@ -10,7 +10,7 @@ TOGETHER ?= auto
 # Plain values in, plain values out: every branch of these is tested (the import contracts list the same modules).
 PURE = server/gateway/codes.py,server/gateway/protocol.py,server/gateway/fields.py,server/gateway/meaning.py,server/gateway/codec_json.py,server/gateway/codec_protobuf.py,server/gateway/effects.py,server/gateway/budget.py,server/gateway/lapses.py,server/gateway/interests.py,server/gateway/connection.py,server/gateway/recovery.py,server/chat/policy.py,server/people/naming.py,server/notices/endpoints.py,server/notices/quiet.py,server/roster/channel_sync.py,server/roster/policy.py,server/chat/participation.py,server/chat/activation_plan.py,server/limits.py,server/sealing/chain.py,server/sealing/heads.py,server/sealing/verifying.py,server/notices/addresses.py,server/notices/answering.py,server/notices/breaker.py,server/notices/payload.py,server/notices/rules.py
 
-.PHONY: help run test property lint format bench screenshots docs lock clean
+.PHONY: help run test property episodes lint format bench screenshots docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /make \1	/p' Makefile
@@ -25,6 +25,9 @@ test: lint ## all checks: style, types, import rules, tests, coverage. PYTEST="-
 
 property: ## the rules of participation under 10,000 random concurrent operations (PROPERTY_SEED=… for the same again)
 	@PROPERTY_OPERATIONS=10000 $(PYTHON) bootstrap.py test pytest -q -s tests/property
+
+episodes: ## who is told of what, in 10,000 random episodes beside an oracle (EPISODES_SEED=… for the same again)
+	@EPISODES=10000 $(PYTHON) bootstrap.py test pytest -q -s --timeout 1800 tests/notices/test_episodes.py
 
 lint: ## style, types, and who may import whom
 	$(TEST) ruff check

@@ -878,7 +878,7 @@ create table unattended (
 );
 comment on table unattended is 'A channel''s oldest patient message that nobody of the team has read, since when, and what has been done about it.';
 comment on column unattended.log_offset is 'It is over as soon as an active team member''s read mark has reached it, whatever stands here.';
-create index unattended_due on unattended (due_at) where due_at is not null;
+create index unattended_open on unattended (due_at) where stage <> 'over';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- The access log: who did what, when, on whose record

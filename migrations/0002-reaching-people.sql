@@ -181,7 +181,7 @@ comment on table unattended is 'A channel''s oldest patient message that nobody 
 
 comment on column unattended.log_offset is 'It is over as soon as an active team member''s read mark has reached it, whatever stands here.';
 
-create index unattended_due on unattended (due_at) where due_at is not null;
+create index unattended_open on unattended (due_at) where stage <> 'over';
 
 -- What was written before this version is not told again: planning goes on from the end of each log.
 insert into notice_marks select organization_id, id, top_offset from channels;

@@ -64,15 +64,10 @@ async def plan(tx: Transaction, people: Iterable[dict[str, Any]], at: datetime) 
                 unread.append(row)
         if unread:
             first = unread[0]
-            due_at = first["written_at"] + facts.wait(first)
             if first["open_id"] is None:
-                added.append(
-                    Row.of(
-                        first, "email", "new", (first["oldest_id"], first["oldest"]), Decision("due", "waiting", due_at)
-                    )
-                )
+                added.append(ledger.next_episode(first))
             elif first["open_status"] in _AGAIN:
-                again.append((first["open_id"], due_at))
+                again.append((first["open_id"], first["written_at"] + facts.wait(first)))
     await ledger.add(tx, added, at)
     if again:
         await tx.rows(_DECIDE_AGAIN, *(list(column) for column in zip(*again, strict=True)))

@@ -32,6 +32,8 @@ async def attend(tx: Transaction, organization_id: str, channel_id: str, at: dat
     elif row["oldest"] != row["log_offset"]:
         await unattended.move_to(tx, row, "over", None)
         await unattended.note(tx, [(row["organization_id"], row["channel_id"])])
+    elif not row["due"]:
+        return
     elif row["stage"] == "waiting":
         await unattended.move_to(tx, row, "noticed", again)
         await _tell(tx, row, await _team(tx, row), at)

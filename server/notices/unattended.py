@@ -48,27 +48,40 @@ async def note(tx: Transaction, channels: Iterable[tuple[str, str]]) -> None:
 
 
 async def due(tx: Transaction, at: datetime, most: int = 100) -> list[tuple[str, str]]:
-    """The channels of which something is due, the longest waiting first: (organisation, channel)."""
+    """The channels of which something is due, or whose message has been read or deleted: (organisation, channel).
+
+    Reading tells nobody of it: every message that stands open is looked at each time.
+    """
     rows = await tx.rows(
-        "select organization_id, channel_id from unattended where due_at <= $1 order by due_at limit $2", at, most
+        """select u.organization_id, u.channel_id from unattended u
+            where u.stage <> 'over' and (u.due_at <= $1
+               or exists (select from memberships t
+                   where (t.channel_id, t.organization_id) = (u.channel_id, u.organization_id) and t.person_kind = 'team_member'
+                     and t.read_offset >= u.log_offset and (t.read_offset > t.joined_offset or t.source = 'fallback'))
+               or not exists (select from messages m
+                   where (m.channel_id, m.log_offset, m.organization_id) = (u.channel_id, u.log_offset, u.organization_id)
+                     and m.deleted_at is null))
+            order by u.due_at limit $2""",
+        at,
+        most,
     )
     return [(row["organization_id"], row["channel_id"]) for row in rows]
 
 
 async def find(tx: Transaction, organization_id: str, channel_id: str, at: datetime) -> dict[str, Any] | None:
-    """A channel's row, locked; None where nothing is due any more, or another worker is at it.
+    """A channel's row, locked; None where nothing stands open any more, or another worker is at it.
 
     Returns:
         The row, with the channel's status, the organisation's hours, and the message that is the oldest unread now (`oldest`,
-        `oldest_id`; None if all is read).
+        `oldest_id`; None if all is read); `due`: whether its time has come.
     """
     rows = await tx.rows(
         f"""select u.organization_id, u.channel_id, u.log_offset, u.stage, c.status, o.id as oldest_id, o.log_offset as oldest,
-                   coalesce(s.unattended_hours, 24) as hours
+                   coalesce(s.unattended_hours, 24) as hours, coalesce(u.due_at <= $3, false) as due
               from unattended u join channels c on (c.id, c.organization_id) = (u.channel_id, u.organization_id)
               left join organization_settings s on s.organization_id = u.organization_id
               left join lateral ({_OLDEST}) o on true
-             where (u.channel_id, u.organization_id) = ($1, $2) and u.due_at <= $3 for no key update of u skip locked""",
+             where (u.channel_id, u.organization_id) = ($1, $2) and u.stage <> 'over' for no key update of u skip locked""",
         *(channel_id, organization_id, at),
     )
     return rows[0] if rows else None

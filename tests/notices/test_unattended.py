@@ -178,6 +178,21 @@ async def test_a_partial_reading_lets_the_clock_begin_again_with_the_next_messag
     assert await waiting.notices() == team(colleague, offset=second["offset"])
 
 
+async def test_after_a_notice_the_next_message_has_a_time_of_its_own(waiting: Waiting) -> None:
+    clinic, [colleague] = waiting.clinic, await members(waiting.clinic, waiting.channel)
+    second = await clinic.send(waiting.patient, waiting.channel, "And another thing")
+    await waiting.after(24.1)
+    await clinic.call(colleague, "channel.read", channel_id=waiting.channel, offset=waiting.sent["offset"])
+    await waiting.after(24.11)  # finds the first read
+    await waiting.after(24.12)
+    assert await waiting.notices() == [
+        *team(colleague, offset=waiting.sent["offset"]), *team(colleague, offset=second["offset"]),
+    ]  # fmt: skip
+    await waiting.read(colleague)
+    await waiting.after(24.13)
+    assert await waiting.stage() == "over"
+
+
 @pytest.mark.parametrize("what", ["deleted", "archived channel"])
 async def test_what_is_gone_is_over(waiting: Waiting, what: str) -> None:
     clinic, [colleague] = waiting.clinic, await members(waiting.clinic, waiting.channel)
