@@ -159,6 +159,7 @@ class Channel:
                     unread = message.offset > member.mark and not message.deleted
                     member.owed = member.owed or unread
                     if unread and member.begun <= member.mark:
+                        member.reopened = None
                         self._begin(member)
                     if unread and self._answered(member) and member.told_how == "suppressed":
                         member.reopened, member.told = (member.told, message.at), None
@@ -217,17 +218,15 @@ class Channel:
     def _email(self, member: Member, at: datetime, sent: Sent) -> None:
         unread = self.unread(member)
         if not unread and not self._answered(member) and member.begun_at and member.begun_at + EMAIL_AFTER <= at:
-            member.begun, member.begun_at = (
-                0,
-                None,
-            )  # nothing is left of the episode: it is over, and the next is another one
+            member.begun, member.begun_at = 0, None  # nothing is left of it: the next is another one
         if not unread or not member.owed or self._answered(member) or self.planned < unread[0].offset:
             return
         since = unread[0].at
-        if member.reopened and member.reopened[0] > member.mark:
-            since = member.reopened[1]  # it was decided against, and another message came
+        if member.reopened:  # it was decided against, and another message came: nothing is decided for as long again
+            since = max(since, member.reopened[1])
         if since + EMAIL_AFTER > at or (member.held and at < member.held[1]):
             return
+        member.reopened = None
         if member.begun <= member.mark:
             self._begin(member)
         if self._against(member, unread[0]) or not member.person.email:
