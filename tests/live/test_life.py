@@ -94,7 +94,8 @@ async def test_whoever_looks_away_gets_hints_on_every_connection(pair: Pair, cli
     for number in range(3):
         await writer.send(channel, "Hello", f"m{number}")
     unread = {"type": "channel", "channel": channel, "member": True, "name": None, "status": "active", "unread": 3}
-    unread |= {"read_offset": 1, "writable": True, "hidden": False}
+    unread |= {"read_offset": 1, "writable": True, "hidden": False, "unattended": False, "muted": False}
+    unread |= {"marked_unread": False}
     for wire in away:
         await wire.until(lambda wire: unread | {"top": 4} in wire.hints)
 
