@@ -22,7 +22,7 @@ VOID = b'{"type":"void"}'
 
 log = logging.getLogger(__name__)
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode  # typed ids are strings
 
 
 @lru_cache(1_000)  # all messages of a batch were written at the same moment, and each tells it twice
