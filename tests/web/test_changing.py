@@ -107,13 +107,18 @@ async def test_two_who_edit_at_once_see_both_wordings(open_page: OpenPage, clini
     await expect(one.locator("li.message .text")).to_have_text("Green pills")
 
 
-async def test_who_may_change_nothing_is_offered_nothing(open_page: OpenPage, clinic: Clinic) -> None:
+async def test_who_may_change_nothing_is_offered_no_change(open_page: OpenPage, clinic: Clinic) -> None:
     await clinic.say("care", "demo-patient", "Hello")
     nurse = await open_page(NURSE)
-    await expect(nurse.locator("li.message")).to_have_count(1)
-    await expect(nurse.locator(".message-more")).to_have_count(0)
+    told = ["Who was told, and why", "Cancel"]
+    await offered(nurse, "Hello")
+    await expect(nurse.get_by_role("dialog").get_by_role("button")).to_have_text(told)
+    await nurse.keyboard.press("Escape")
     await write(nurse, "Good morning")
-    await expect(nurse.locator(".message-more")).to_have_count(1)
+    await offered(nurse, "Good morning")
+    await expect(nurse.get_by_role("dialog").get_by_role("button")).to_have_text(["Edit", "Delete", *told])
+    await nurse.keyboard.press("Escape")
     await clinic.archive("care")
     await expect(nurse.locator("#closed")).to_be_visible()
-    await expect(nurse.locator(".message-more")).to_have_count(0)
+    await offered(nurse, "Good morning")
+    await expect(nurse.get_by_role("dialog").get_by_role("button")).to_have_text(told)

@@ -1,6 +1,10 @@
-/** What one can do with a message that stands: change one's own, with Messaging Management anyone's, and see what it said before. */
+/**
+ * What one can do with a message that stands: change one's own, with Messaging Management anyone's; staff see what it said before, and
+ * who was told of it.
+ */
 
 import { h, unseen } from "./dom.js";
+import { showWhy } from "./notices/why.js";
 import { offer } from "./parts/actions.js";
 import { showDialog } from "./parts/dialog.js";
 import { ask } from "./parts/form.js";
@@ -23,20 +27,20 @@ export class MessageActions {
     this.#open = open;
   }
 
-  /** Which of "edit", "delete", "revisions" one has for an item. The server has the last word. */
+  /** Which of "edit", "delete", "revisions", "why" one has for an item. The server has the last word. */
   of(item) {
     const { conversation, writable } = this.#open() ?? {};
     if (!conversation || !item.id || item.revision < 1) return [];
     const may = writable && !item.deleted && (item.author === conversation.me || this.#manages);
     const found = may ? (item.unreadable ? ["delete"] : ["edit", "delete"]) : [];
-    return this.#isStaff && item.revision > 1 ? [...found, "revisions"] : found;
+    return this.#isStaff ? [...found, ...(item.revision > 1 ? ["revisions"] : []), "why"] : found;
   }
 
   /** Offers them in a dialog. */
   async show(id) {
     const place = this.#placeOf(id);
-    const run = { edit: () => this.edit(id), delete: () => this.#delete(place, id), revisions: () => this.#revisions(place, id) };
-    const words = { edit: "Edit", delete: "Delete", revisions: "Earlier versions" };
+    const run = { edit: () => this.edit(id), delete: () => this.#delete(place, id), revisions: () => this.#revisions(place, id), why: () => this.#why(place) };
+    const words = { edit: "Edit", delete: "Delete", revisions: "Earlier versions", why: "Who was told, and why" };
     const items = this.of(place.item).map((name) => ({ words: words[name], run: run[name] }));
     await offer({ title: "Message", quote: place.item.text, items });
     place.giveBack();
@@ -125,6 +129,10 @@ export class MessageActions {
     if (!result?.conflict) return;
     await changed(place);
     if (!place.find().deleted) await this.#delete(this.#placeOf(id), id);
+  }
+
+  #why({ conversation, directory, item }) {
+    return showWhy(this.#wire, { channel: conversation.id, message: item.id, nameOf: (member) => directory.name(member) });
   }
 
   async #revisions({ conversation, directory, item }) {
