@@ -5,7 +5,6 @@ with every library told to log all it has; then the database refuses, raises and
 comes out where is searched for the canaries in whatever form. A new operation joins by itself.
 """
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -36,6 +35,7 @@ from server.people.tokens import KeyedVerifier
 from tests.support.canary import EVIL, PLANTED, Canary
 from tests.support.cast import Clinic
 from tests.support.front import Front
+from tests.support.net import monitored
 from tests.support.samples import id_fields
 from tests.support.site import Gateway, Site
 from tests.support.wire import Lost, Refused, Wire
@@ -133,28 +133,6 @@ async def run(site: Site, clinic: Clinic, elsewhere: Clinic, mine: Canary, metri
     token = site.token(clinic.identity(clinic.clinician))
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as http:
         yield Run(gateway, world, token, second, site.token(clinic.identity(second)), mine, theirs, http)
-
-
-@contextlib.asynccontextmanager
-async def monitored(url: str) -> AsyncIterator[list[str]]:
-    """Everything that goes to Redis meanwhile."""
-    heard: list[str] = []
-    async with redis.Redis.from_url(url) as client, redis.Redis.from_url(url) as teller, client.monitor() as monitor:
-
-        async def listen() -> None:
-            async for command in monitor.listen():
-                heard.append(command["command"])
-
-        listening = asyncio.create_task(listen())
-        yield heard
-        end = secrets.token_hex(8)
-        await teller.ping()
-        await teller.echo(end)  # type: ignore[no-untyped-call]
-        async with asyncio.timeout(20):
-            while not any(end in command for command in heard):
-                await asyncio.sleep(0.01)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def every_operation(run: Run) -> None:

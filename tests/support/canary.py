@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import quopri
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,10 @@ from pydantic import BaseModel
 from tests.support.samples import sample
 
 _serial = itertools.count(1)
+_FOLDS = re.compile(r"=?\r?\n[ \t]?|=?(?:\\r)?\\n")
+"""Where emails and dumps break a line in the middle of a word: quoted-printable, base64, folded headers; also shown escaped."""
+_ESCAPES = re.compile(r"\\+")
+"""What was shown escaped is escaped once more in JSON."""
 
 EVIL = 'a\nb\r\x1b[31mred\x1b[0m\x07\x85\u2028\u202e"}\n{"level": "critical", "event": "forged"} %s %(x)s {0}'
 """What a log, a terminal or a reader of lines could be fooled with."""
@@ -32,7 +37,9 @@ class Canary:
     def found(self, text: str | bytes) -> list[str]:
         """The forms in which it stands there."""
         data = (text if isinstance(text, str) else text.decode("latin-1")).lower()
-        return [name for name, form in self._forms.items() if form in data]
+        once = _ESCAPES.sub(r"\\", data)
+        ways = {data, once, _FOLDS.sub("", once)}
+        return [name for name, form in self._forms.items() if any(form in way for way in ways)]
 
     def params(self, params: type[BaseModel], ids: Mapping[str, str]) -> dict[str, Any]:
         """Right parameters, with the canary in whatever takes text, required or not."""
@@ -71,7 +78,7 @@ def _forms(word: str) -> Iterator[tuple[str, str]]:
     for between in ("\0", "\\0", "\\x00", "\\u0000", "\\000"):
         yield f"UTF-16, shown with {between!r}", between.join(word)
     yield "backwards", word[::-1]
-    for name, data in (("UTF-8", word.encode()), ("UTF-16", word.encode("utf-16-le"))):
+    for name, data in (("UTF-8", word.encode()), ("UTF-16", word.encode("utf-16-le")[:-1])):
         yield f"hex of {name}", data.hex()
         yield f"percent-encoded {name}", "".join(f"%{byte:02x}" for byte in data)
         yield f"quoted-printable {name}", "".join(f"={byte:02x}" for byte in data)
@@ -90,9 +97,15 @@ PLANTED = {
     "bytes": lambda word: repr(f"é{word}".encode()),
     "UTF-16": lambda word: f"xx{word}".encode("utf-16-le").decode("latin-1"),
     "UTF-16 shown": lambda word: repr(word.encode("utf-16-be")),
+    "UTF-16 shown, in JSON": lambda word: json.dumps({"a": repr(word.encode("utf-16-le"))}),
     "base64": lambda word: base64.b64encode(f"so {word} said".encode()).decode(),
     "base64 a letter later": lambda word: base64.b64encode(f"thus {word} said".encode()).decode(),
     "base64 two letters later": lambda word: base64.urlsafe_b64encode(f"then {word}, said".encode()).decode(),
+    "base64, folded": lambda word: base64.encodebytes(f"{'so ' * 17}{word} said".encode()).decode(),
+    "quoted-printable, folded": lambda word: quopri.encodestring(
+        f"{'so ' * 22}{word} sagte er schön".encode()
+    ).decode(),
+    "base64 of UTF-16, the other way round": lambda word: base64.b64encode(f"so {word}".encode("utf-16-be")).decode(),
     "base64 of UTF-16": lambda word: base64.b64encode(f"so {word} said".encode("utf-16-le")).decode(),
     "percent": lambda word: "".join(f"%{byte:02X}" for byte in word.encode()),
     "url": lambda word: quote(f"/ü/{word}?"),
