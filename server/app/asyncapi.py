@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[type[msgspec.Struct], type[msgspec.Struct]]] = {
 _EXPIRES = {"expires": {"type": "boolean"}}
 _POSITIONED = {"positioned": {"type": "boolean"}, "recoverable": {"type": "boolean"}}
 _ON_THE_WIRE: dict[type[msgspec.Struct], tuple[dict[str, Any], list[str]]] = {
+    protocol.Connect: ({"positions": None, "subs": {"type": "object"}}, []),
     protocol.ConnectResult: (
         _EXPIRES | {"pong": {"type": "boolean"}, "subs": {"type": "object"}},
         ["client", "version"],

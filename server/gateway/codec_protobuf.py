@@ -7,7 +7,7 @@ hold, and no deeper than the table.
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -112,7 +112,16 @@ def _sized(data: bytes, place: int, size: int) -> tuple[bytes, int]:
 
 
 def _read(struct: type[Struct], data: bytes) -> Any:
-    readers = _READERS[struct]
+    return struct(**_fields(_READERS[struct], data))
+
+
+def _entry(kind: type[Struct], data: bytes) -> dict[str, Any]:
+    """One entry of a map (see _KEY)."""
+    found = _fields({1: ("key", _SIZED, _text), 2: ("value", _SIZED, lambda value: _read(kind, value))}, data)
+    return {found.get("key", ""): found.get("value") or kind()}
+
+
+def _fields(readers: Mapping[int, tuple[str, int, Callable[[Any], Any]]], data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     place = 0
     while place < len(data):
@@ -130,10 +139,14 @@ def _read(struct: type[Struct], data: bytes) -> Any:
             raise _Bad("a group")
         name, expected, reader = readers.get(number, ("", -1, bytes))
         if kind == expected:
-            found[name] = reader(value)
+            read = reader(value)
+            if isinstance(read, dict):
+                found.setdefault(name, {}).update(read)
+            else:
+                found[name] = read
         elif not 0 < number < 2**29:
             raise _Bad("no field")
-    return struct(**found)
+    return found
 
 
 def _signed(value: int) -> int:
@@ -156,6 +169,8 @@ def _reader(name: str, kind: Any) -> tuple[str, int, Callable[[Any], Any]]:
         return name, _SIZED, _text
     if kind is Raw:
         return name, _SIZED, Raw
+    if typing.get_origin(kind) is dict:
+        return name, _SIZED, lambda data: _entry(_held(typing.get_args(kind)[1]), data)
     return name, _SIZED, lambda data: _read(kind, data)
 
 
@@ -245,12 +260,13 @@ _PUTS: dict[Any, Put] = {
 
 def _kinds(struct: type[Struct]) -> dict[str, Any]:
     """What each field holds, when it holds something."""
-    found = {}
-    for name, hint in typing.get_type_hints(struct).items():
-        union = isinstance(hint, types.UnionType)
-        choices = [one for one in typing.get_args(hint) if one not in (type(None), UnsetType)] if union else [hint]
-        [found[name]] = choices
-    return found
+    return {name: _held(hint) for name, hint in typing.get_type_hints(struct).items()}
+
+
+def _held(hint: Any) -> Any:
+    union = isinstance(hint, types.UnionType)
+    [kind] = [one for one in typing.get_args(hint) if one not in (type(None), UnsetType)] if union else [hint]
+    return kind
 
 
 _READERS = {

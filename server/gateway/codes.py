@@ -25,6 +25,7 @@ class CloseCode(IntEnum):
     SERVER_ERROR = 3004
     EXPIRED = 3005
     SLOW = 3008
+    INSUFFICIENT_STATE = 3010
     NO_PONG = 3012
     TOO_MANY_REQUESTS = 3013
     INVALID_TOKEN = 3500
@@ -44,6 +45,7 @@ _REASONS = {
     CloseCode.SERVER_ERROR: "server error",
     CloseCode.EXPIRED: "connection expired",
     CloseCode.SLOW: "too slow",
+    CloseCode.INSUFFICIENT_STATE: "insufficient state",
     CloseCode.NO_PONG: "no pong",
     CloseCode.TOO_MANY_REQUESTS: "too many requests",
     CloseCode.INVALID_TOKEN: "invalid token",

@@ -4,7 +4,7 @@ Pure: it reads no clock, rolls no dice and awaits nothing. The driver does what 
 the machine how it went. Rules and numbers are those of protocol.md §2–§7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from math import ceil
 
@@ -18,6 +18,9 @@ from server.gateway.settings import GatewaySettings
 
 _ASLEEP = 1.0
 """A tick this late says that the process stood still: pongs may lie unread."""
+
+
+_NONE: Mapping[str, tuple[int, str]] = {}
 
 
 class _Phase(Enum):
@@ -40,6 +43,7 @@ class Connection(Interests):
         "_phase",
         "_ping_at",
         "_pong_by",
+        "_positions",
         "_stale_at",
         "_waiting",
         "admission",
@@ -54,6 +58,7 @@ class Connection(Interests):
         self._jitter = jitter
         self._phase = _Phase.NEW
         self._connect_id = 0
+        self._positions: Mapping[str, tuple[int, str]] = _NONE
         self._waiting: Sequence[p.Command] = ()
         self._stale_at = now + settings.connect_timeout
         self._ping_at = self._pong_by = self._expired_at = self._idle_at = float("inf")
@@ -93,6 +98,7 @@ class Connection(Interests):
         match command:
             case p.Connect() if command.token or self._settings.anonymous:
                 self._phase, self._connect_id = _Phase.ADMITTING, command.id
+                self._positions = command.positions
                 return [Admit(command.token)]  # without a token nobody comes in: 3501, below
             case p.BadRequest():
                 self._phase = _Phase.REFUSED
@@ -133,19 +139,26 @@ class Connection(Interests):
         # A second connect, a refresh that nobody asked for, no channel, or nothing we know.
         return self._close(p.CloseCode.BAD_REQUEST)
 
-    # Connecting and staying connected
+    # Connecting
 
     def admitted(self, admission: Admission, now: float) -> list[Effect]:
         """The token is good: welcome, and now the commands that waited."""
         if self._phase is not _Phase.ADMITTING:
             return []
-        interval = self._settings.ping_interval
-        self._phase, self.admission = _Phase.OPEN, admission
-        self._ping_at = now + interval * (1 + self._jitter) / 2
+        self.admission = admission
         self._expires_in(admission.ttl, now)
         self._acted("", now)
+        name, positions, self._positions = admission.personal, self._positions, _NONE
+        if admission.followed and name:
+            offset, epoch = positions.get(name, (0, ""))
+            return self._want(name, p.Subscribe(self._connect_id, name, name in positions, epoch, offset), now)
+        return self._welcome(admission, {name: p.SubscribeResult()} if name else {}, now)
+
+    def _welcome(self, admission: Admission, subs: dict[str, p.SubscribeResult], now: float) -> list[Effect]:
+        interval = self._settings.ping_interval
+        self._phase = _Phase.OPEN
+        self._ping_at = now + interval * (1 + self._jitter) / 2
         ping = ceil(interval)
-        subs = (admission.personal,) if admission.personal else ()
         result = p.ConnectResult(self.client, self._settings.version, ping, admission.ttl, admission.info, subs)
         waiting, self._waiting = self._waiting, ()
         return [Say(p.Reply(self._connect_id, result)), *self.receive(waiting, now)]
@@ -158,6 +171,31 @@ class Connection(Interests):
             self._phase, self._stale_at = _Phase.REFUSED, now + self._settings.connect_timeout
             return [Say(p.Reply(self._connect_id, as_error(error)))]
         return self._close(p.CloseCode.INVALID_TOKEN)
+
+    # A personal channel that is one of the log (Admission.followed)
+
+    def subscribed(self, channel: str, result: p.SubscribeResult, now: float) -> list[Effect]:
+        """See Interests. One that stands before the welcome is answered by that."""
+        answers = super().subscribed(channel, result, now)
+        if self._phase is not _Phase.ADMITTING:
+            return answers
+        assert self.admission is not None
+        return self._welcome(self.admission, {channel: result}, now)
+
+    def denied(self, channel: str, error: p.Error) -> list[Effect]:
+        """See Interests. Without the personal channel there is no welcome: the error answers the connect command."""
+        if self._phase is _Phase.ADMITTING:
+            self._phase, self._waiting = _Phase.REFUSED, ()
+        return super().denied(channel, error)
+
+    def ended(self, channel: str, code: p.EndCode) -> list[Effect]:
+        """See Interests. Nobody resubscribes to a channel that we subscribed them to: they have to come back (§5)."""
+        assert self.admission is not None
+        if channel == self.admission.personal and code is p.EndCode.INSUFFICIENT_STATE:
+            return self.close(p.CloseCode.INSUFFICIENT_STATE)
+        return super().ended(channel, code)
+
+    # Staying connected
 
     def renewed(self, number: int, admission: Admission, now: float) -> list[Effect]:
         """A new token: it must be of the same person (§4)."""

@@ -12,12 +12,6 @@ class Object(Struct):
     """Any object; what is in it is looked over, not looked at."""
 
 
-class Connect(Struct):
-    """ConnectRequest."""
-
-    token: str | None = None
-
-
 class Subscribe(Struct):
     """SubscribeRequest."""
 
@@ -29,6 +23,13 @@ class Subscribe(Struct):
     join_leave: bool | None = None
     flag: int | None = None
     type: int | None = None
+
+
+class Connect(Struct):
+    """ConnectRequest."""
+
+    token: str | None = None
+    subs: dict[str, Subscribe | None] | None = None
 
 
 class Unsubscribe(Struct):
@@ -258,7 +259,7 @@ NUMBERS: dict[type[Struct], dict[str, int]] = {
         "id": 1, "connect": 4, "subscribe": 5, "unsubscribe": 6, "publish": 7, "presence": 8, "presence_stats": 9,
         "history": 10, "ping": 11, "send": 12, "rpc": 13, "refresh": 14, "sub_refresh": 15,
     },
-    Connect: {"token": 1},
+    Connect: {"token": 1, "subs": 3},
     Subscribe: {
         "channel": 1, "token": 2, "recover": 3, "epoch": 6, "offset": 7, "join_leave": 11, "flag": 14, "type": 15,
     },

@@ -72,6 +72,9 @@ class Interests:
             return [refusal(command.id, p.ErrorCode.ALREADY_SUBSCRIBED, "The personal channel is always there.")]
         if len(self._pending) + len(self._standing) >= self._settings.max_subscriptions:
             return [refusal(command.id, p.ErrorCode.LIMIT_EXCEEDED, "Too many subscriptions. Unsubscribe from some.")]
+        return self._want(name, command, now)
+
+    def _want(self, name: str, command: p.Subscribe, now: float) -> list[Effect]:
         self._pending[name] = _Pending(command, now)
         return [Begin(name)]
 

@@ -1,5 +1,7 @@
 """Between the wire and the plain values of protocol.py: what a command means, and what an answer looks like. For both codecs."""
 
+from collections.abc import Mapping
+
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from server.gateway import fields as f
@@ -31,7 +33,7 @@ def command(read: f.Command, size: int, max_command: int) -> p.Command:
 def _meaning(number: int, asked: str, request: Struct) -> p.Command:
     match request:
         case f.Connect():
-            return p.Connect(number, request.token)
+            return p.Connect(number, request.token, _positions(request.subs or {}))
         case f.Rpc():
             return p.Rpc(number, request.method or "", _payload(request.data, _NO_PARAMS))
         case f.Subscribe():
@@ -49,6 +51,10 @@ def _meaning(number: int, asked: str, request: Struct) -> p.Command:
         case f.SubRefresh():
             return p.SubRefresh(number, request.channel or "", request.token or "")
     return p.Unavailable(number, asked)
+
+
+def _positions(subs: Mapping[str, f.Subscribe | None]) -> dict[str, tuple[int, str]]:
+    return {name: (one.offset or 0, one.epoch or "") for name, one in subs.items() if one and one.recover}
 
 
 def _payload(data: Raw, absent: bytes) -> bytes:
@@ -178,7 +184,7 @@ def _connected(result: p.ConnectResult) -> f.ConnectResult:
         result.ttl > 0,
         result.ttl,
         _if_given(result.data),
-        {name: f.SubscribeResult() for name in result.subs},
+        {name: _subscribed(one) for name, one in result.subs.items()},
         result.ping,
         result.ping > 0,
     )

@@ -35,7 +35,8 @@ class Admission:
     connections of the person. `personal` is the wire name of the personal channel. `ttl` is in seconds until the token
     expires (0: never). `info` is JSON that goes into the connect reply's data, or None. `began` is when the sign-in behind it
     began, on the clock of Policy.signed_out. `idle` is how many seconds the connection may go without its person doing
-    anything (0: any time): every rpc counts, but for the methods in `passive`.
+    anything (0: any time): every rpc counts, but for the methods in `passive`. `followed`: the personal channel is one of
+    the log; the connection is subscribed to it, as Policy.subscribe judges, before it is welcomed. The product's is not.
     """
 
     identity: Any
@@ -46,6 +47,7 @@ class Admission:
     began: float = 0.0
     idle: float = 0.0
     passive: frozenset[str] = frozenset()
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

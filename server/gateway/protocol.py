@@ -20,6 +20,8 @@ class Connect(Struct, frozen=True):
 
     id: int
     token: str | None = None
+    positions: dict[str, tuple[int, str]] = {}
+    """Where the client stands in channels that it was subscribed to by us: (offset, epoch)."""
 
 
 class Subscribe(Struct, frozen=True):
@@ -189,7 +191,7 @@ class ConnectResult(Struct, frozen=True):
     ping: int
     ttl: int = 0
     data: bytes | None = None
-    subs: tuple[str, ...] = ()
+    subs: dict[str, SubscribeResult] = {}
 
 
 class UnsubscribeResult(Struct, frozen=True):

@@ -263,4 +263,5 @@ class Subscribing:
             subscription.ttl,
         )  # fmt: skip
         self._perform(self._connection.subscribed(name, result, asyncio.get_running_loop().time()))
-        self._parts.presence.joined(subscription)
+        if self._standing.get(name) is subscription:  # of a personal channel, more than the answer may have followed
+            self._parts.presence.joined(subscription)

@@ -75,6 +75,10 @@ def encoded(message: p.Message) -> Any:
         ('{"id":6,"ping":{}}', p.Unavailable(6, "ping")),
         ('{"id":6,"sub_refresh":{}}', p.SubRefresh(6, "", "")),
         ('{"id":6,"sub_refresh":{"channel":"c","token":"t"}}', p.SubRefresh(6, "c", "t")),
+        (
+            '{"id":7,"connect":{"subs":{"#p":{"recover":true,"epoch":"e","offset":7},"#q":null,"#r":{},"#s":{"recover":true}}}}',
+            p.Connect(7, None, {"#p": (7, "e"), "#s": (0, "")}),
+        ),
         ('{"id":7,"connect":{},"rpc":null}', p.Connect(7)),
         ('{"id":7,"connect":{},"surprise":[1]}', p.Connect(7)),
         ('{"id":7,"id":8,"connect":{}}', p.Connect(8)),
@@ -227,7 +231,7 @@ def test_no_json_raises(objects: list[Any]):
             {"id": 1, "connect": {"client": "c", "version": "v", "ping": 25, "pong": True}},
         ),
         (
-            p.Reply(1, p.ConnectResult("c", "v", 25, 600, b'{"a":1}', ("#p",))),
+            p.Reply(1, p.ConnectResult("c", "v", 25, 600, b'{"a":1}', {"#p": p.SubscribeResult()})),
             {
                 "id": 1,
                 "connect": {

@@ -83,6 +83,7 @@ def test_the_table_is_that_of_the_sdk(struct: type[Struct]):
         (b"\x00", p.Pong()),
         (command(id=1, connect=theirs.ConnectRequest()), p.Connect(1)),
         (command(id=1, connect={"token": "t", "name": "x", "headers": {"a": "b"}, "data": b"{}"}), p.Connect(1, "t")),
+        (sized(b"\x08\x01\x22\x02\x1a\x00"), p.Connect(1)),
         (command(id=2, subscribe={"channel": "c", "flag": 1, "tf": {}}), p.Subscribe(2, "c", flag=1)),
         (
             command(id=2**32 - 1, subscribe={"channel": "ü", "recover": True, "epoch": "e", "offset": 2**64 - 1, "flag": 3}),
@@ -115,6 +116,11 @@ def test_the_table_is_that_of_the_sdk(struct: type[Struct]):
 )  # fmt: skip
 def test_commands(data: bytes, expected: p.Command):
     assert decoded(data) == [expected]
+
+
+def test_a_map_in_a_command():
+    subs = {"#p": {"recover": True, "epoch": "e", "offset": 7}, "#q": {}, "": {"recover": True}}
+    assert decoded(command(id=1, connect={"subs": subs})) == [p.Connect(1, None, {"#p": (7, "e"), "": (0, "")})]
 
 
 @pytest.mark.catalogue("S24")
@@ -225,11 +231,14 @@ PAGE = (p.Publication(b"[7]", 7), p.Publication(b"8", 8))
     [
         (p.Reply(1, p.Error(100, "m", True)), {"id": 1, "error": {"code": 100, "message": "m", "temporary": True}}),
         (
-            p.Reply(300, p.ConnectResult("c", "v", 25, 600, b'{"a":1}', ("#p", "#q"))),
+            p.Reply(300, p.ConnectResult(
+                "c", "v", 25, 600, b'{"a":1}', {"#p": p.SubscribeResult(), "#q": p.SubscribeResult(True, "e", 3)},
+            )),
             {
                 "id": 300,
                 "connect": {
-                    "client": "c", "version": "v", "expires": True, "ttl": 600, "data": b'{"a":1}', "subs": {"#p": {}, "#q": {}},
+                    "client": "c", "version": "v", "expires": True, "ttl": 600, "data": b'{"a":1}',
+                    "subs": {"#p": {}, "#q": {"recoverable": True, "positioned": True, "epoch": "e", "offset": 3}},
                     "ping": 25, "pong": True,
                 },
             },

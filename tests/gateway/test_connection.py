@@ -17,7 +17,7 @@ from server.errors import (
     WarmlineError,
 )
 from server.gateway import protocol as p
-from server.gateway.effects import Admit, Ask, Call, Close, Renew, Say, as_error, as_subscribe_error
+from server.gateway.effects import Admit, Ask, Begin, Call, Close, Renew, Say, as_error, as_subscribe_error
 from tests.gateway.machine import OVER, PERSON, ask, codes, fresh, opened
 
 # Connecting
@@ -29,9 +29,46 @@ def test_the_first_command_is_connect_and_what_comes_with_it_waits():
     assert ask(connection, p.Rpc(3, "b", b"2")) == []
     assert connection.deadline == float("inf")
     welcome, *calls = connection.admitted(replace(PERSON, ttl=60), 101)
-    assert welcome == Say(p.Reply(1, p.ConnectResult("c1", "warmline", 25, 60, b"{}", ("#person",))))
+    assert welcome == Say(
+        p.Reply(1, p.ConnectResult("c1", "warmline", 25, 60, b"{}", {"#person": p.SubscribeResult()}))
+    )
     assert calls == [Call(2, "a", b"1"), Call(3, "b", b"2")]
     assert connection.admission == replace(PERSON, ttl=60)
+
+
+FOLLOWED = replace(PERSON, followed=True)
+
+
+def test_a_personal_channel_of_the_log_is_subscribed_to_before_the_welcome():
+    connection = fresh()
+    ask(connection, p.Connect(1, "t", {"#person": (7, "e"), "other": (1, "e")}), p.Subscribe(2, "#person"))
+    assert connection.admitted(FOLLOWED, 101) == [Begin("#person")]
+    assert ask(connection, p.Rpc(3, "a", b"1")) == []
+    assert connection.wish("#person") == p.Subscribe(1, "#person", True, "e", 7)
+    found = p.SubscribeResult(True, "e", 7, True, True, (p.Publication(b"8", 8),))
+    welcome, refused, call = connection.subscribed("#person", found, 102)
+    assert welcome == Say(p.Reply(1, p.ConnectResult("c1", "warmline", 25, 0, b"{}", {"#person": found})))
+    assert (codes([refused]), call) == ([105], Call(3, "a", b"1"))
+    assert connection.stands("#person")
+    assert connection.ended("#person", p.EndCode.INSUFFICIENT_STATE) == [Close(OVER.INSUFFICIENT_STATE)]
+
+
+def test_without_a_position_it_begins_where_the_log_stands_and_may_end():
+    connection = fresh()
+    ask(connection, p.Connect(1, "t", {"other": (1, "e")}))
+    connection.admitted(FOLLOWED, 101)
+    assert connection.wish("#person") == p.Subscribe(1, "#person")
+    connection.subscribed("#person", p.SubscribeResult(True, "e", 7), 102)
+    assert connection.ended("#person", p.EndCode.REMOVED) == [Say(p.End("#person", p.EndCode.REMOVED))]
+
+
+def test_without_its_personal_channel_nobody_is_welcomed():
+    connection = fresh(connect_timeout=10)
+    ask(connection, p.Connect(1, "t"), p.Rpc(2, "a", b"1"))
+    connection.admitted(FOLLOWED, 101)
+    assert connection.denied("#person", p.Error(100, "later", True)) == [Say(p.Reply(1, p.Error(100, "later", True)))]
+    assert ask(connection, p.Rpc(3, "a", b"1")) == []
+    assert connection.tick(110) == [Close(OVER.STALE)]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,13 @@ class OpenPolicy:
             raise Unauthorized("This is the token of a subscription.")
         user, info = str(claims.get("sub", "")), claims.get("info")
         somebody = Somebody(user, None if info is None else msgspec.json.encode(info))
-        return Admission(somebody, f"user:{user}" if user else random_token(), f"#{user}", _ttl(claims))
+        return Admission(
+            somebody,
+            f"user:{user}" if user else random_token(),
+            f"#{user}" if user else "",
+            _ttl(claims),
+            followed=True,
+        )
 
     async def subscribe(
         self, identity: Somebody, client: str, asked: Sequence[tuple[str, str]]
@@ -99,7 +105,7 @@ class OpenPolicy:
             raise Forbidden("Subscribe first.")
 
     def _channel_claims(self, identity: Somebody, name: str, token: str) -> dict[str, Any]:
-        if not self._tokens:
+        if not self._tokens or name == f"#{identity.user}":
             return {}
         if not token:
             raise Forbidden("A subscription token is needed.")

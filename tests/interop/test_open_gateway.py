@@ -123,7 +123,8 @@ async def test_two_over_one_database_and_one_redis_are_one(empty_database_url: s
 async def test_a_subscription_token_is_enough_for_its_channel(empty_database_url: str, redis_url: str, tmp_path: Path):
     async with open_gateway("token", empty_database_url, redis_url, tmp_path / "log") as port:
         async with connected(port, token=token(sub="42")) as (wire, welcome):
-            assert list(welcome["subs"]) == ["#42"]
+            [(name, personal)] = welcome["subs"].items()
+            assert (name, personal["positioned"], personal["recoverable"]) == ("#42", True, True)
             for refused in ("", "nonsense"):
                 assert await code(wire, subscribe={"channel": "x", "token": refused}) == 103
             assert await code(wire, subscribe={"channel": "x", "token": token(sub="42", channel="x", exp=1)}) == 109
@@ -142,3 +143,53 @@ async def test_a_subscription_token_is_enough_for_its_channel(empty_database_url
             wire = Wire(socket_)
             await wire.say({"id": 1, "connect": {}})
             assert (await wire.closed())[0] == 3501
+
+
+def publication(message: dict[str, Any]) -> bool:
+    return "pub" in message.get("push", {})
+
+
+async def test_the_personal_channel_is_one_like_others_and_there_from_the_start(
+    empty_database_url: str, redis_url: str, tmp_path: Path
+):
+    async with (
+        open_gateway("token", empty_database_url, redis_url, tmp_path / "token") as port,
+        open_gateway("open", empty_database_url, redis_url, tmp_path / "open") as elsewhere,
+    ):
+        mine = token(sub="42", info={"name": "n"})
+        async with connected(port, token=token(sub="")) as (_, nobody):
+            assert "subs" not in nobody
+        async with connected(port, token=mine) as (wire, welcome):
+            epoch = welcome["subs"]["#42"]["epoch"]
+            assert welcome["subs"] == {"#42": {"recoverable": True, "positioned": True, "epoch": epoch}}
+            joined = await wire.find(lambda message: "join" in message.get("push", {}))
+            me = {"user": "42", "client": welcome["client"], "conn_info": {"name": "n"}}
+            assert joined["push"] == {"channel": "#42", "join": {"info": me}}
+            assert await code(wire, subscribe={"channel": "#42"}) == 105
+            assert await code(wire, publish={"channel": "#43", "data": 0}) == 103
+
+            await api(elsewhere, "publish", channel="#42", data={"n": 1})
+            assert (await wire.find(publication))["push"] == {"channel": "#42", "pub": {"data": {"n": 1}, "offset": 1}}
+            assert (await wire.ask(publish={"channel": "#42", "data": {"n": 2}}))["publish"] == {}
+            echo = {"data": {"n": 2}, "offset": 2, "info": me}
+            assert (await wire.find(publication))["push"]["pub"] == echo
+            page = (await wire.ask(history={"channel": "#42", "limit": 1, "reverse": True}))["history"]
+            assert page == {"publications": [echo], "epoch": epoch, "offset": 2}
+            assert (await wire.ask(presence={"channel": "#42"}))["presence"]["presence"] == {me["client"]: me}
+            async with connected(port, token=token(sub="43")) as (other, theirs):
+                assert list(theirs["subs"]) == ["#43"]
+                assert await code(other, history={"channel": "#42", "limit": 1}) == 103
+                assert await code(other, subscribe={"channel": "#42"}) == 103
+
+        for number in (3, 4):
+            await api(elsewhere, "publish", channel="#42", data={"n": number})
+        back = {"recover": True, "offset": 2, "epoch": epoch}
+        async with connected(port, token=mine, subs={"#42": back, "x": back}) as (wire, welcome):
+            [(name, found)] = welcome["subs"].items()
+            assert (name, found["offset"], found["was_recovering"], found["recovered"]) == ("#42", 2, True, True)
+            assert [(pub["offset"], pub["data"]["n"]) for pub in found["publications"]] == [(3, 3), (4, 4)]
+            await api(elsewhere, "publish", channel="#42", data={"n": 5})
+            assert (await wire.find(publication))["push"]["pub"]["offset"] == 5
+        async with connected(port, token=mine, subs={"#42": back | {"epoch": "other"}}) as (_, welcome):
+            lost = {"recoverable": True, "positioned": True, "epoch": epoch, "offset": 5, "was_recovering": True}
+            assert welcome["subs"] == {"#42": lost}
