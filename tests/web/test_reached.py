@@ -105,6 +105,10 @@ async def test_from_what_is_written_to_what_stands_on_the_device(
     await browser.standing(1)
     elsewhere = await open_page(PATIENT)
     await expect(elsewhere.locator("#messages .text")).to_have_count(2)
+    # Read on another page: the device is told, and takes its notification away.
+    told = await arrived(endpoint, registration, 3)
+    assert told == {"type": "read", "channel": clinic.channels["care"], "badge": 0}
+    await browser.push(told)
     await browser.standing(0)
     nurse = await open_page("/portal?as=demo-nurse#/channel/care")
     await nurse.locator("li.message", has_text="Take two").hover()
