@@ -143,7 +143,7 @@ OPERATIONS: Final = (
     Operation("channel.facilitator", "PUT", _CHANNEL + "/facilitator", facilitating.SetFacilitator, facilitating.Facilitator, SIGNED_IN, "channel.facilitator", facilitating.set_facilitator),
     Operation("channel.leave", "POST", _CHANNEL + "/leave", leaving.LeaveChannel, leaving.Left, SIGNED_IN, "channel.leave", leaving.leave),
 
-    Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.History, SIGNED_IN, "message.history", messages.history),
+    Operation("message.history", "GET", _MESSAGES, messages.ReadHistory, messages.MessagePage, SIGNED_IN, "message.history", messages.history),
     Operation("message.send", "POST", _MESSAGES, messages.SendMessage, messages.Sent, SIGNED_IN, LOG, None),
 
     Operation("message.edit", "PUT", _MESSAGES + "/{message_id}", revising.EditMessage, revising.Revised, SIGNED_IN, "message.edit", revising.edit),

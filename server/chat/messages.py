@@ -44,7 +44,7 @@ MOST_BYTES = 256 * 1024
 """Of the texts of a page: a hundred of the longest would be megabytes, and whoever reads slowly would be cut off each time."""
 
 
-class History(BaseModel):
+class MessagePage(BaseModel):
     """A page of messages and of who came and went; subscribe from (epoch, offset) and nothing falls between.
 
     It may hold fewer than asked for, where they are long; `more` says whether there are older ones.
@@ -56,7 +56,7 @@ class History(BaseModel):
     more: bool
 
 
-async def history(tx: Transaction, actor: Actor, params: ReadHistory) -> History:
+async def history(tx: Transaction, actor: Actor, params: ReadHistory) -> MessagePage:
     """What stands in a channel, as the actor may see it, in its present state. Raises NotFound."""
     channel = await mine(tx, actor, params.channel_id)
     epoch = await events.epoch(tx)
@@ -69,7 +69,7 @@ async def history(tx: Transaction, actor: Actor, params: ReadHistory) -> History
     page = found[: params.limit]
     await bodies.load_keys(tx.keys, actor.organization_id, [event.words for event in page if event.words])
     items = _as_many_as_fit(shapes.item(event, "staff" if actor.is_staff else "patient", tx.keys) for event in page)
-    return History(epoch=epoch, offset=top, items=items, more=len(found) > len(items))
+    return MessagePage(epoch=epoch, offset=top, items=items, more=len(found) > len(items))
 
 
 def _as_many_as_fit(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
