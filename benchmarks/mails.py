@@ -20,7 +20,7 @@ from benchmarks.worker import worker
 from server.dev.embedded import free_port
 from server.ids import ChannelId, MessageId, NoticeId, PersonId
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 PATIENCE = 300
 _MARKS = "organization_id channel_id planned_offset"
 _NOTICES = "organization_id id medium cause channel_id membership_id person_id message_id log_offset status why due_at"

@@ -144,6 +144,8 @@ create index notices_dead on notices (medium, settled_at) where status = 'dead';
 
 create index notices_of_a_message on notices (message_id, channel_id, organization_id);
 
+create index notices_mailable on notices (person_id, organization_id) where status = 'due' and medium = 'email';
+
 create index notices_of_a_mail on notices (mail_id, organization_id) where mail_id is not null;
 
 create index notices_standing on notices (membership_id, log_offset) where medium = 'push' and status = 'sent' and superseded_at is null;

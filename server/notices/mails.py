@@ -188,10 +188,13 @@ async def _checked(tx: Transaction, taken: Sequence[dict[str, Any]], at: datetim
     if not taken:
         return []
     rows = await tx.rows(
-        """select n.id, m.id as mail_id, n.due_at from mails m
-             join notices n on (n.person_id, n.organization_id) = (m.person_id, m.organization_id)
-            where m.id = any ($1) and n.status = 'due' and n.medium = 'email' and n.due_at <= $2
-            order by n.id for update of n""",
+        """with theirs as materialized (   -- by each person's own rows, whatever the planner believes of a young table
+             select x.id, m.id as mail_id from mails m cross join lateral (
+               select n.id from notices n where (n.person_id, n.organization_id) = (m.person_id, m.organization_id)
+                  and n.status = 'due' and n.medium = 'email' and n.due_at <= $2 limit 1000) x
+              where m.id = any ($1))
+           select n.id, t.mail_id, n.due_at from theirs t join notices n on n.id = t.id
+            where n.status = 'due' order by n.id for update of n""",
         *([row["id"] for row in taken], at),
     )
     decisions = await ledger.recheck_emails(tx, [row["id"] for row in rows], at)
