@@ -308,6 +308,7 @@ async def test_the_address_in_an_email_opens_the_settings(open_page: OpenPage) -
         page = await open_page(path)
         await expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text(title)
         await page.keyboard.press("Escape")
+        await expect(page.locator("dialog")).to_have_count(0)  # closed a moment after it is hidden
         await page.evaluate("location.hash = '#/settings'")
         await expect(page.get_by_role("dialog").get_by_role("heading", level=2)).to_have_text(title)
 
