@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import Cores, pin, processor_seconds
+from benchmarks.machine import Cores, counting, pin
 
 NATIVE = Path(__file__).parent / "native"
 SOURCES = {"load": ("load.c", "traffic.c", "report.c", "script.c", "wire.c"), "reference": ("reference.c",)}
@@ -80,9 +80,9 @@ class Client:
 
         Raises Failed when anything was refused, lost or left without an answer.
         """
-        before = {name: processor_seconds(pid) for name, pid in watched.items()}
+        taken = {name: counting(pid) for name, pid in watched.items()}
         told = await self.ask(" ".join(map(str, ("go", seconds, *pace))), seconds + 30)
-        spent = {name: processor_seconds(pid) - before[name] for name, pid in watched.items()}
+        spent = {name: seconds() for name, seconds in taken.items()}
         if any(told.get(bad) for bad in ("errors", "lost", "unfinished")) or not told["done"]:
             raise Failed(f"{self.name}: {json.dumps(told)}")
         return Sample(spent=spent, **{name: told[name] for name in Sample.__dataclass_fields__ if name in told})

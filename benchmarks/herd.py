@@ -114,12 +114,12 @@ async def died(
     flock = await flocked(open_, parts, clinic, herd, settings.port, [each.port for each in others])
     writers = await writing(open_, parts, clinic, herd, others[0].port)
     statements, reads = await _statements(settings), sum(map(_reads, others))
-    before = [machine.processor_seconds(each.pid) for each in rest]
+    taken = [machine.counting(each.pid) for each in rest]
     first.signal(signal.SIGKILL)
     wrote = await writers.go(WRITING_SECONDS, {})
     expected = wrote.done * size.members
     told = await flock.ask(f"wait {expected}", 150)
-    busy = [machine.processor_seconds(each.pid) - spent for each, spent in zip(rest, before, strict=True)]
+    busy = [seconds() for seconds in taken]
     _require(told, expected, size)
     await asyncio.sleep(AFTERWARDS_SECONDS)
     return Return(told, wrote.done, await _statements(settings) - statements, sum(map(_reads, others)) - reads, busy)

@@ -112,20 +112,20 @@ async def memory(gateway: Child, size: Size) -> int:
 
 async def rest(gateway: Child, size: Size) -> float:
     """How many percent of a core the gateway takes while nobody does anything."""
-    began, before = time.monotonic(), machine.processor_seconds(gateway.pid)
+    began, taken = time.monotonic(), machine.counting(gateway.pid)
     await asyncio.sleep(size.seconds)
-    return 100 * (machine.processor_seconds(gateway.pid) - before) / (time.monotonic() - began)
+    return 100 * taken() / (time.monotonic() - began)
 
 
 async def checked(parts: Stack, gateway: Child, probe: Path) -> tuple[float, float]:
     """The processor time of one tops check, in seconds: the gateway's, and Postgres's. Raises Failed."""
     probe.unlink(missing_ok=True)
-    before = machine.processor_seconds(parts.postgres.child.pid)
+    taken = machine.counting(parts.postgres.child.pid)
     os.kill(gateway.pid, signal.SIGUSR1)
     for _ in range(1000):
         await asyncio.sleep(0.01)
         if probe.exists():
-            return float(probe.read_text()), (machine.processor_seconds(parts.postgres.child.pid) - before) / CHECKS
+            return float(probe.read_text()), taken() / CHECKS
     raise Failed("the gateway made no tops check")
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,16 +79,25 @@ def pin(pid: int, cores: Cores) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-def processor_seconds(pid: int) -> float:
-    """The processor time that a process and those below it have taken since they began."""
-    total = 0.0
+def counting(pid: int) -> Callable[[], float]:
+    """Begin to count the processor time of a process and those below it; the answer tells how much it is so far, in seconds.
+
+    What one took that has ended meanwhile (Postgres's background workers come and go) is left out.
+    """
+    before = _taken(pid)
+    return lambda: sum(seconds - before.get(task, 0.0) for task, seconds in _taken(pid).items())
+
+
+def _taken(pid: int) -> dict[str, float]:
+    """By task of this family: the processor time since it began, in seconds."""
+    taken = {}
     for each in family(pid):
         for task in Path(f"/proc/{each}/task").glob("*/schedstat"):
             try:
-                total += int(task.read_text().split()[0]) / NS
+                taken[task.parent.name] = int(task.read_text().split()[0]) / NS
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return total
+    return taken
 
 
 def resident(pid: int) -> int:

@@ -41,14 +41,14 @@ class Contestant:
 
     async def go(self, number: int, relay_pid: int) -> None:
         """One round, which counts from the first email that came to the last. Round 0 warms up."""
-        before = machine.processor_seconds(self.pid), machine.processor_seconds(relay_pid)
+        own, relay = machine.counting(self.pid), machine.counting(relay_pid)
         told = await self.turn(number)
-        spent = machine.processor_seconds(self.pid) - before[0]
+        spent, theirs = own(), relay()
         seconds = told["last"] - told["first"]
         if number:
             self.rates.append((told["count"] - 1) / seconds)
             self.costs.append(spent / told["count"] * 1e3)
-            self.relay.append((machine.processor_seconds(relay_pid) - before[1]) / seconds)
+            self.relay.append(theirs / seconds)
 
     def figure(self, what: str, reference: "Contestant | None" = None) -> Figure:
         """Its line in the table."""
