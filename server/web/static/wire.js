@@ -17,6 +17,7 @@ const PING_GRACE = 10_000;
 const STEADY_AFTER = 5_000; // a connection that lived this long was a good one: the back-off starts anew
 const LONGEST_TIMER = 2 ** 31 - 1;
 const TOO_BIG = 1009;
+const OPEN = 1; // WebSocket.OPEN
 
 const terminal = (code) => code === TOO_BIG || (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
 
@@ -224,7 +225,7 @@ export class Wire {
   #take(reply) {
     if (reply.push) this.#pushed(reply.push);
     else if (reply.id) this.#calls.answer(reply);
-    else if (this.#answersPings) this.#socket.send("{}");
+    else if (this.#answersPings) this.#say("{}");
   }
 
   #pushed({ channel, pub, unsubscribe, disconnect }) {
@@ -244,7 +245,12 @@ export class Wire {
   }
 
   #flush() {
-    if (this.#frame.length && this.#socket) this.#socket.send(this.#frame.join("\n"));
+    if (this.#frame.length) this.#say(this.#frame.join("\n"));
     this.#frame = [];
+  }
+
+  /** A socket that is closing takes nothing more: what would be said is lost with it, and whoever waits is told at its close. */
+  #say(frame) {
+    if (this.#socket?.readyState === OPEN) this.#socket.send(frame);
   }
 }

@@ -8,6 +8,7 @@ class FakeSocket {
 
   constructor(url) {
     this.url = url;
+    this.readyState = 1;
     this.sent = [];
     FakeSocket.all.push(this);
   }
@@ -292,6 +293,19 @@ test("rpc: answered, refused, too late, and lost with the connection", async () 
   assert.deepEqual([second.reason.code, second.reason.temporary], [422, false]);
   assert.deepEqual([third.reason.code, third.reason.temporary], [2, true]);
   assert.deepEqual([fourth.reason.code, fourth.reason.temporary], [1, true]);
+});
+
+test("a socket that is closing is told nothing more, and whoever asked hears that it was lost", async () => {
+  wire.start();
+  await connected();
+  const socket = FakeSocket.last;
+  socket.readyState = 2;
+  const asked = wire.rpc("one");
+  socket.says({});
+  await settled();
+  assert.equal(socket.sent.length, 1);
+  socket.onclose({ code: 1006, reason: "" });
+  await assert.rejects(asked, { code: 1, temporary: true });
 });
 
 test("the token is refreshed when its time is over", async () => {
