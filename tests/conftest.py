@@ -22,6 +22,19 @@ from tests.support.front import Front
 from tests.support.issuer import Issuer
 from tests.support.site import Site
 
+TESTS = Path(__file__).parent
+TWICE = {"web", "benchmarks"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for a browser, or for another program's clock, may fail once: the summary tells of each that was run again.
+
+    Everything else shows a rule, a guarantee or a history; there, one failure in a thousand runs is a find.
+    """
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in TWICE:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on the loop that the product runs on: it differs from asyncio's own in more than speed."""
