@@ -1,10 +1,11 @@
 """What a push carries, and the headers it goes under. There is no parameter for anything that somebody said or is called."""
 
 import hashlib
-import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 TTL_SECONDS = 24 * 3600
 """How long a provider keeps a push for a device that is away, and how long we try to hand it over."""
@@ -24,9 +25,9 @@ class Push:
 
 def encoded(push: Push) -> bytes:
     """The push as the service worker reads it, before encryption."""
-    text = json.dumps({"type": push.type, "channel": push.channel_id, "badge": push.badge}, separators=(",", ":"))
+    text = msgspec.json.encode({"type": push.type, "channel": push.channel_id, "badge": push.badge})
     assert len(text) < MOST_BYTES
-    return text.encode()
+    return text
 
 
 def headers(push: Push, device_id: str, ttl: int) -> dict[str, str]:

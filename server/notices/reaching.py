@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 from server.notices.addresses import public
 
@@ -70,7 +71,8 @@ async def post(
     Raises:
         aiohttp.ClientError, OSError: it cannot be reached, took too long, or speaks no HTTP.
     """
-    async with session.post(url, headers=headers, data=body, allow_redirects=False) as answer:
+    at = URL(url, encoded=True)  # as it was given: nothing in it is written another way
+    async with session.post(at, headers=headers, data=body, allow_redirects=False) as answer:
         return answer.status, answer.headers.get("Retry-After")
 
 

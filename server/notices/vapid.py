@@ -1,11 +1,11 @@
 """The key that pushes are signed with (VAPID, RFC 8292): a P-256 key in a file, PEM. Browsers register for its public half."""
 
-import json
 import os
 from base64 import urlsafe_b64encode
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
@@ -70,7 +70,7 @@ class Signer:
     def header(self, origin: str, at: datetime) -> str:
         """The Authorization of one push. Its claims are made anew each time: they are for this provider, from this moment on."""
         claims = {"aud": origin, "exp": int(at.timestamp()) + CLAIM_SECONDS, "sub": self._subject}
-        signed = f"{_HEADER}.{_text(json.dumps(claims, separators=(',', ':')).encode())}"
+        signed = f"{_HEADER}.{_text(msgspec.json.encode(claims))}"
         r, s = decode_dss_signature(self._key.sign(signed.encode(), ECDSA(SHA256())))
         return f"vapid t={signed}.{_text(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))},k={self._public}"
 

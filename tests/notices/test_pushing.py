@@ -53,6 +53,12 @@ async def test_what_arrives_is_encrypted_for_the_browser_and_signed_for_the_prov
     }
 
 
+async def test_an_endpoint_is_asked_for_as_it_was_given(pusher: Pusher, endpoint: PushEndpoint) -> None:
+    name = "a%41%7e;=b?q=%2b+c"
+    answer = await pusher.push(device(endpoint.register(name=name)), MESSAGE, 10, now())
+    assert (answer.outcome, [one.target for one in endpoint.received]) == ("sent", [f"/push/{name}"])
+
+
 async def test_each_call_has_claims_of_its_own(pusher: Pusher, endpoint: PushEndpoint) -> None:
     one, at = device(endpoint.register()), now()
     for moment in (at, at + timedelta(hours=20)):

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import http_ece  # type: ignore[import-untyped]
 import uvicorn
@@ -58,6 +59,8 @@ class Received:
     """One push as it arrived."""
 
     path: str
+    target: str
+    """The path and the query, as they came."""
     headers: dict[str, str]
     payload: dict[str, Any]
     claims: dict[str, Any]
@@ -86,12 +89,12 @@ class PushEndpoint:
         """Where it is."""
         return f"https://127.0.0.1:{self.port}"
 
-    def register(self, host: str | None = None) -> Registration:
-        """A registration, as a browser makes one. `host`: under another name."""
-        path = f"/push/{secrets.token_urlsafe(12)}"
+    def register(self, host: str | None = None, name: str = "") -> Registration:
+        """A registration, as a browser makes one. `host`: under another name. `name`: as the last part of its path."""
+        path = f"/push/{name or secrets.token_urlsafe(12)}"
         origin = self.origin if host is None else f"https://{host}"
         made = Registration(origin + path, ec.generate_private_key(ec.SECP256R1()), secrets.token_bytes(16))
-        self._registrations[path] = made
+        self._registrations[unquote(urlsplit(path).path)] = made
         return made
 
     def at(self, registration: Registration) -> list[Received]:
@@ -116,7 +119,8 @@ class PushEndpoint:
             body, private_key=registration.key, auth_secret=registration.auth, version="aes128gcm"
         )
         kept = dict(request.headers)
-        self.received.append(Received(path, kept, json.loads(opened), claims, len(body), signed_by, status))
+        target = b"?".join(filter(None, (request.scope["raw_path"], request.scope["query_string"]))).decode()
+        self.received.append(Received(path, target, kept, json.loads(opened), claims, len(body), signed_by, status))
         return Response("x" * 300_000 if status >= 500 else b"", status, headers)
 
     def app(self) -> Starlette:
