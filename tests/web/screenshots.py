@@ -167,7 +167,7 @@ async def test_trouble(shots: Shots, clinic: Clinic, middle: Middle) -> None:
     await page.evaluate("dispatchEvent(new Event('online'))")
     await expect(page.locator("#connection")).to_be_hidden()
     await middle.close(3500, "invalid token")
-    await page.locator("#connection").wait_for()
+    await expect(page.locator("#signin-words")).to_contain_text("You have been signed out.")
     await shots.take(page, "patient-signed-out")
 
 
