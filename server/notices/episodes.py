@@ -26,7 +26,7 @@ JOINS = """
 
 _AGAIN: Final = ("suppressed", "failed")
 _DECIDE_AGAIN = """
-update notices n set status = 'due', why = 'waiting', due_at = w.due_at, settled_at = null, attempts = 0, starts = 0,
+update notices n set status = 'due', why = 'anew', due_at = w.due_at, settled_at = null, attempts = 0, starts = 0,
        mail_id = null, claimed_until = null
   from unnest($1::text[], $2::timestamptz[]) as w (id, due_at) where n.id = w.id and n.status in ('suppressed', 'failed')"""
 # The mark has passed an episode that was settled; what is unread now, if anything, is the next one.
@@ -41,6 +41,13 @@ with passed as (
   update notices n set superseded_at = $1 from passed where n.id = passed.id
   returning n.*)
 select {facts.COLUMNS}, {COLUMNS} from marked n {facts.JOINS} {JOINS} order by n.membership_id"""
+
+# Decided again for a later message, it is due as late as that one: too late for what the mark, moving meanwhile, has left unread.
+_PASSED_ANEW = """
+select n.id from notices n
+  join memberships m on (m.id, m.channel_id, m.organization_id) = (n.membership_id, n.channel_id, n.organization_id)
+ where n.status = 'due' and n.medium = 'email' and n.why = 'anew' and n.mail_id is null and m.read_offset >= n.log_offset
+ order by n.id limit $1 for update of n skip locked"""
 
 
 async def plan(tx: Transaction, people: Iterable[dict[str, Any]], at: datetime) -> None:
@@ -74,7 +81,7 @@ async def plan(tx: Transaction, people: Iterable[dict[str, Any]], at: datetime) 
 
 
 async def go_on(tx: Transaction, at: datetime, most: int = 500) -> int:
-    """Where the mark has passed an episode that was mailed or suppressed, begin the next one if anything is unread.
+    """Where the mark has passed an episode that was decided already, begin the next one if anything is unread.
 
     Returns:
         How many episodes it looked at.
@@ -86,4 +93,6 @@ async def go_on(tx: Transaction, at: datetime, most: int = 500) -> int:
         if ledger.begins_anew(row) and row["open_id"] is None
     }
     await ledger.add(tx, list(begun.values()), at)
-    return len(passed)
+    anew = [row["id"] for row in await tx.rows(_PASSED_ANEW, most)]
+    await ledger.recheck_emails(tx, anew, at)
+    return len(passed) + len(anew)

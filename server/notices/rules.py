@@ -118,6 +118,7 @@ WHY: Final[dict[str, str]] = {
     "new": "It goes out as soon as a worker comes to it.",
     "unattended": "Nobody of the team has read the message for long; this goes out as soon as a worker comes to it.",
     "waiting": "It is sent once the message has been unread for long enough.",
+    "anew": "It was not sent at first; another message came, and it is decided again once that has been unread for long enough.",
     "quiet": "It waits for the end of their quiet hours, and is decided again then.",
     "viewing": "They have the channel open; it is decided again when they have not shown so for half a minute.",
     "again": "Sending failed for now; it is tried again.",

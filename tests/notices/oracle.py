@@ -222,6 +222,8 @@ class Channel:
         if not unread or not member.owed or self._answered(member) or self.planned < unread[0].offset:
             return
         since = unread[0].at
+        if member.begun <= member.mark:
+            member.reopened = None  # that was another episode: this one has been decided for nobody
         if member.reopened:  # it was decided against, and another message came: nothing is decided for as long again
             since = max(since, member.reopened[1])
         if since + EMAIL_AFTER > at or (member.held and at < member.held[1]):

@@ -97,6 +97,25 @@ async def test_the_mark_moves_within_the_five_minutes_and_leaves_something_unrea
     assert await reaching.decided(colleague, first["message_id"], "email") == ("suppressed", "read")
 
 
+async def test_what_is_left_of_an_episode_that_is_decided_again_waits_no_longer_than_five_minutes(
+    clinic: Clinic, reaching: Reaching, ward: Ward
+) -> None:
+    patient, colleague, channel = ward
+    first, second = [await reaching.send(patient, channel) for _ in range(2)]
+    await reaching.mute(channel, colleague)
+    await reaching.round()
+    reaching.later(minutes=6)
+    await reaching.expect_no_email(colleague)
+    await reaching.mute(channel, colleague, False)
+    await reaching.send(patient, channel)
+    await reaching.round()
+    assert await reaching.decided(colleague, first["message_id"], "email") == ("due", "anew")
+    await reaching.expect_no_email(colleague)
+    await reaching.read(colleague, channel, first["offset"])
+    await reaching.expect_email(colleague, second["message_id"])
+    assert await reaching.decided(colleague, first["message_id"], "email") == ("suppressed", "read")
+
+
 async def test_one_email_covers_all_that_is_due_of_a_person(clinic: Clinic, reaching: Reaching, ward: Ward) -> None:
     patient, colleague, channel = ward
     direct = await clinic.channel("direct", clinic.clinician, colleague)
