@@ -27,7 +27,8 @@ property: ## the rules of participation under 10,000 random concurrent operation
 	@PROPERTY_OPERATIONS=10000 $(PYTHON) bootstrap.py test pytest -q -s tests/property
 
 episodes: ## who is told of what, in 10,000 random episodes beside an oracle (EPISODES_SEED=… for the same again)
-	@EPISODES=10000 $(PYTHON) bootstrap.py test pytest -q -s --timeout 1800 tests/notices/test_episodes.py
+	@EPISODES=10000 EPISODES_SEED=$${EPISODES_SEED:-$$(date +%s)} $(PYTHON) bootstrap.py test \
+	  pytest -q -n $(TOGETHER) -rP --show-capture=stdout --timeout 1800 tests/notices/test_episodes.py -k oracle
 
 lint: ## style, types, and who may import whom
 	$(TEST) ruff check
