@@ -51,6 +51,7 @@ async def work(settings: Settings) -> None:
             Sweep("unattended", unattended.EVERY_SECONDS, lambda _tx: unattended.sweep(database)),
             *notices.sweeps(),
             *sealing.sweeps(sealer),
+            *([] if pusher else [Sweep("no pushes", push.NONE_GO_SECONDS, push.none_go)]),
         ]
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(run(database, sweeps, stopped))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from server.config import Settings
-from server.db import Database
+from server.db import Database, Transaction
 from server.errors import WarmlineError
 from server.ids import now
 from server.notices import deliveries, ledger, vapid
@@ -32,6 +32,10 @@ BATCH = 64
 """It claims more when there is room for so many."""
 LOOK_SECONDS = 0.5
 """How often it looks unasked."""
+NONE_GO_SECONDS = 5.0
+"""Where push is off: how often what is due is settled."""
+OTHERS = timedelta(minutes=1)
+"""For so long it is left to other workers: they may have the key that this one was started without."""
 _TTL = timedelta(seconds=TTL_SECONDS)
 
 
@@ -41,6 +45,12 @@ def pusher(settings: Settings) -> Pusher | None:
         log.warning("push: %s is not set: nobody gets pushes", vapid.SETTING)
         return None
     return Pusher(settings)
+
+
+async def none_go(tx: Transaction) -> None:
+    """Where push is off: settle what is due, and say why."""
+    at = now()
+    await ledger.none_go(tx, "push", "no_key", at - OTHERS, 1000, at)
 
 
 class PushWorker:

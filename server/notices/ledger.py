@@ -215,6 +215,19 @@ async def again(tx: Transaction, notice_ids: Sequence[str], wait: timedelta, at:
     )
 
 
+async def none_go(tx: Transaction, medium: str, why: str, due_by: datetime, most: int, at: datetime) -> int:
+    """Where nothing of a medium can be sent at all: settle what was due by then, so that months of it do not go out on the day
+    that it can; how many. What somebody has claimed is theirs."""
+    rows = await tx.rows(
+        """select id from notices
+            where status = 'due' and medium = $1 and due_at <= $2 and (claimed_until is null or claimed_until <= $3)
+            order by id limit $4 for update skip locked""",
+        *(medium, due_by, at, most),
+    )
+    await settle(tx, [row["id"] for row in rows], "suppressed", why, at)
+    return len(rows)
+
+
 async def dead(tx: Transaction, most: int = 100) -> list[dict[str, Any]]:
     """The dead rows, the latest first."""
     return await tx.rows(

@@ -123,14 +123,8 @@ async def release(tx: Transaction, due: Iterable[MailDue], at: datetime) -> None
 
 
 async def none_go(tx: Transaction, most: int, at: datetime) -> int:
-    """Where no mail can be sent at all: settle what is due, so that months of it do not go out on the day that it can."""
-    rows = await tx.rows(
-        """select id from notices where status = 'due' and medium = 'email' and due_at <= $1
-            order by id limit $2 for update skip locked""",
-        *(at, most),
-    )
-    await ledger.settle(tx, [row["id"] for row in rows], "suppressed", "no_relay", at)
-    return len(rows)
+    """Where no mail can be sent at all: settle what is due; how many."""
+    return await ledger.none_go(tx, "email", "no_relay", at, most, at)
 
 
 async def _put_off(tx: Transaction, due: MailDue, why: str | None, until: datetime) -> None:

@@ -127,6 +127,7 @@ WHY: Final[dict[str, str]] = {
     "gone": "The devices it went to are gone: their browsers take no pushes any more.",
     "refused": "Whoever was to deliver it refused it.",
     "no_relay": "This server sends no emails: it has no mail relay.",
+    "no_key": "This server sends no pushes: it has no key to sign them with.",
     "failed": "It could not be delivered.",
     "given_up": "It was tried too often without success; an operator can have it tried again.",
     "killed": "Whatever began to send it never came back, three times; an operator can have it tried again.",

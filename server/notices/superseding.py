@@ -16,9 +16,9 @@ from server.notices.payload import TTL_SECONDS, Push
 SHOWS_EVERY_PUSH: Final = "push.apple.com"
 """Browsers of this provider lose their permission after a few pushes that show nothing: they are told nothing."""
 
-# Each membership by its id ("offset 0" and no channel: a planner that does not know yet how the tables have grown would go
-# through all members of the channel for each push that stands). Where something newer is still unread, or on its way, the notification on the device
-# stays: it stands for that as well.
+# Each membership by its id ("offset 0", and no channel): a planner that does not know yet how the tables have grown would go
+# through all members of the channel for each push that stands. Where something newer is still unread, or on its way, the
+# notification on the device stays: it stands for that as well.
 _PASSED = """
 with passed as (
   select n.id, n.organization_id, m.read_offset from notices n
