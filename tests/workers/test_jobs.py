@@ -122,7 +122,7 @@ async def test_of_one_key_one_waits_and_what_comes_while_it_runs_is_not_lost(dat
         assert len(await left(database)) == 2
         work.hold.set()
         await until(lambda: len(work.did) == 2)
-    assert work.did == [1, 3]
+    assert sorted(work.did) == [1, 3]  # in either order: the key is free as soon as its job has begun
 
 
 async def test_a_job_does_not_begin_before_the_transaction_that_joined_it_has_ended(database: Database) -> None:
