@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -12,6 +13,7 @@ from server.chat.batcher import Batcher
 from server.config import Settings
 from server.db import Database, Transaction
 from server.errors import Forbidden, Invalid, NoSuchOperation, NotFound, Unauthorized, WarmlineError
+from server.gathering import Gathering
 from server.ids import random_token
 from server.limits import Rate
 from server.notices.endpoints import Allowed
@@ -27,6 +29,9 @@ from server.watching import watched
 
 _Params = TypeVar("_Params", bound=BaseModel)
 _Done = TypeVar("_Done")
+
+_AT_ONCE = 500
+"""People who are looked up by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Dispatcher:
         self._database = database
         self._batcher = batcher
         self.refusals = Refusals(database)
+        self._admissions = Gathering(partial(actors.find_all, database.fetch), _AT_ONCE)
         self._paces = paces
         self.sends = Sends(batcher, database.keys, self.refusals, None if paces is None else paces.sends)
 
@@ -161,12 +167,11 @@ class Dispatcher:
 
     async def admit(self, identity: Identity, to: str = "connection.open") -> None:
         """Refuse whoever may not sign in; sends do not ask again, so it is asked before them. Raises Unauthorized."""
-        try:
-            # Everybody who connects comes this way, thousands at once after a fault: one statement, and no transaction around it.
-            await actors.find(self._database.fetch, identity)
-        except Unauthorized as refused:
-            await self._refused(identity, refused, to, {}, random_token())
-            raise
+        # Everybody who connects comes this way, thousands at once after a fault.
+        found = await self._admissions.ask(identity)
+        if isinstance(found, Unauthorized):
+            await self._refused(identity, found, to, {}, random_token())
+            raise found
 
     async def _refused(
         self, identity: Identity, refused: WarmlineError, word: str, asked: dict[str, Any], request_id: str

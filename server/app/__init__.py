@@ -65,6 +65,7 @@ class Application:
         self._beside = contextlib.AsyncExitStack()
         self.asgi = Starlette(
             routes=[
+                self.gateway.route,  # first: when all come back together, they need not be compared with every operation
                 *routes(
                     self.dispatcher,
                     self.verifier,
@@ -74,7 +75,6 @@ class Application:
                     self.readiness,
                 ),
                 *signin.routes(settings, self.provider),
-                self.gateway.route,
             ],
             middleware=[Middleware(Access), *([Middleware(Encrypted)] if settings.tls_at_proxy else [])],
             lifespan=self._lifespan,

@@ -19,6 +19,7 @@ from server.dispatching import Dispatcher
 from server.errors import Failed, Forbidden, NotFound, Unauthorized, WarmlineError
 from server.gateway.ports import Admission, Grant, Hint
 from server.gateway.protocol import ClientInfo
+from server.gathering import Gathering
 from server.ids import random_bytes, random_token
 from server.operations import OPERATIONS
 from server.people import actors, signing_out
@@ -31,10 +32,12 @@ log = logging.getLogger(__name__)
 # Membership and top in one snapshot; opening a channel is an access, recorded in the same statement (domain.md §8).
 _GRANTED = """
 with granted as materialized (
-  select w.place, c.organization_id, c.id, c.patient_id, c.top_offset, m.id as member_id, m.person_kind, m.visible_from
-    from unnest($3::text[]) with ordinality as w (channel, place)
-    join channels c on (c.organization_id, c.id) = ($1, w.channel)
-    join memberships m on (m.organization_id, m.channel_id, m.person_id) = (c.organization_id, c.id, $2) and m.left_at is null
+  select w.place, w.person, w.request, c.organization_id, c.id, c.patient_id, c.top_offset, m.id as member_id, m.person_kind,
+         m.visible_from
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality as w (org, person, channel, request, place)
+    join channels c on (c.organization_id, c.id) = (w.org, w.channel)
+    join memberships m
+      on (m.organization_id, m.channel_id, m.person_id) = (c.organization_id, c.id, w.person) and m.left_at is null
     join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
    where p.kind = 'patient' or p.status = 'active'
 )"""
@@ -42,11 +45,19 @@ _ALL = """
 select *, (select log_epoch()) as epoch from granted"""
 _GRANTS = f"""{_GRANTED}, recorded as (
   insert into audit_entries (organization_id, actor_id, operation, patient_id, channel_id, request_id)
-  select organization_id, $2, 'channel.open', patient_id, id, $4 from granted){_ALL}"""
+  select organization_id, person, 'channel.open', patient_id, id, request from granted order by place){_ALL}"""
+_WATCHED = """
+select w.place, m.channel_id from unnest($1::text[], $2::text[]) with ordinality as w (org, person, place)
+  join memberships m on (m.organization_id, m.person_id) = (w.org, w.person) and m.left_at is null"""
+_AT_ONCE = 2_000
+"""Channels that are judged by one statement, and people whose channels are read by one."""
 
 _CHANNEL = re.compile("ch_[0-9a-z]{20}")
 """What could name a channel; anything else names nothing, and is not worth an entry in the access log."""
 
+
+_Asked = tuple[Identity, Sequence[str]]
+"""Who asks, and for which channels."""
 
 PASSIVE = frozenset(operation.name for operation in OPERATIONS if operation.method == "GET") | {
     "channel.read",
@@ -66,6 +77,8 @@ class ChatPolicy:
         self._checked = time.monotonic()
         self._secret = random_bytes(32)
         """Names of connections hold for the life of this process, as the connections do."""
+        self._grants = Gathering(self._granted, _AT_ONCE, lambda asked: len(asked[1]))
+        self._watches = Gathering(self._watched, _AT_ONCE)
 
     async def connect(self, token: str | None) -> Admission:
         """See Policy. The person is looked up, so that an archived team member's token opens nothing."""
@@ -73,7 +86,7 @@ class ChatPolicy:
             raise Unauthorized(actors.UNKNOWN)  # the protocol has it closed before
         identity, expires = await self._verifier.verify(token)
         await self._dispatcher.admit(identity)
-        await self._database.keys.load(identity.organization_id)
+        await self._database.keys.current(identity.organization_id)
         ttl = max(1, expires - int(time.time()))
         person = key(identity.organization_id, identity.person_id)
         personal = f"#{identity.person_id}"
@@ -89,28 +102,37 @@ class ChatPolicy:
 
     async def watched(self, identity: Identity) -> Sequence[str]:
         """See Policy."""
-        rows = await self._database.fetch(
-            "select channel_id from memberships where (organization_id, person_id) = ($1, $2) and left_at is null",
-            identity.organization_id,
-            identity.person_id,
-        )
-        return [key(identity.organization_id, row["channel_id"]) for row in rows]
+        return await self._watches.ask(identity)
+
+    async def _watched(self, identities: Sequence[Identity]) -> list[list[str]]:
+        people = ([one.organization_id for one in identities], [one.person_id for one in identities])
+        keys: list[list[str]] = [[] for _ in identities]
+        for row in await self._database.fetch(_WATCHED, *people):
+            place = row["place"] - 1
+            keys[place].append(key(identities[place].organization_id, row["channel_id"]))
+        return keys
 
     async def subscribe(
         self, identity: Identity, client: str, asked: Sequence[tuple[str, str]]
     ) -> Sequence[Grant | WarmlineError]:
         """See Policy. Membership is all it takes: subscription tokens are not asked for, nor looked at."""
         names = [name for name, _ in asked]
-        rows = await self._database.fetch(
-            _GRANTS, identity.organization_id, identity.person_id, _clean(names), random_token()
-        )
-        found = {row["place"]: row for row in rows}
+        found = await self._grants.ask((identity, _clean(names)))
         missing = [name for place, name in enumerate(names, 1) if place not in found and _CHANNEL.fullmatch(name)]
         if missing:
             refused = [Refusal("channel.open", NotFound.status, {"channel_id": name}) for name in missing]
             await self._dispatcher.refusals.record(identity.organization_id, identity.person_id, refused)
         places = range(1, len(names) + 1)
         return [self._grant(found[place], client) if place in found else NotFound(NOT_FOUND) for place in places]
+
+    async def _granted(self, asked: Sequence[_Asked]) -> list[dict[int, Any]]:
+        """For each who asks, what they may listen to, by its place among what they asked for; from 1."""
+        places = [(one, place) for one, (_, names) in enumerate(asked) for place in range(1, len(names) + 1)]
+        found: list[dict[int, Any]] = [{} for _ in asked]
+        for row in await self._database.fetch(_GRANTS, *_columns(asked)):
+            one, place = places[row["place"] - 1]
+            found[one][place] = row
+        return found
 
     async def resubscribe(self, identity: Identity, name: str, token: str) -> tuple[str, int]:
         """See Policy."""
@@ -125,7 +147,7 @@ class ChatPolicy:
 
     async def presence(self, identity: Identity, client: str, name: str, subscribed: bool) -> Grant:
         """See Policy. For staff about staff (protocol.md §11), and no access to what was said."""
-        rows = await self._database.fetch(_GRANTED + _ALL, identity.organization_id, identity.person_id, _clean([name]))
+        rows = await self._database.fetch(_GRANTED + _ALL, *_columns([(identity, _clean([name]))]))
         if not rows:
             raise NotFound(NOT_FOUND)
         return self._grant(rows[0], client)
@@ -174,6 +196,16 @@ class ChatPolicy:
             Hint(person, channel, _fact(channel_id, row), row is not None)
             for (person, channel), (channel_id, row) in zip(pairs, facts, strict=True)
         ]
+
+
+def _columns(asked: Sequence[_Asked]) -> tuple[list[str], ...]:
+    """Organisations, people, channels and requests, one for each name."""
+    rows = [
+        (who.organization_id, who.person_id, name, request)
+        for who, names, request in [(*one, random_token()) for one in asked]
+        for name in names
+    ]
+    return tuple(map(list, zip(*rows, strict=True))) if rows else ([], [], [], [])
 
 
 def _clean(names: Sequence[str]) -> list[str]:
