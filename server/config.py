@@ -152,16 +152,16 @@ class Settings(BaseSettings):
     """Commands of one connection per second in the long run; beyond it error 111, and who goes on is closed with 3013."""
     subscriptions_per_connection: int = Field(1000, ge=1, validation_alias="WARMLINE_SUBSCRIPTIONS_PER_CONNECTION")
     """Channels that one connection may listen to; more are refused with error 106."""
-    connects_at_once: int = Field(4, ge=1, validation_alias="WARMLINE_CONNECTS_AT_ONCE")
-    """Connects that are looked up at a time; keep it below WARMLINE_POOL_SIZE, or those connected wait for the newcomers."""
-    connects_waiting: int = Field(256, ge=1, validation_alias="WARMLINE_CONNECTS_WAITING")
-    """Connects that wait for that, three seconds at most; more are refused before they are WebSockets (503)."""
+    connects_at_once: int = Field(64, ge=1, validation_alias="WARMLINE_CONNECTS_AT_ONCE")
+    """Connects that are looked up at a time, by a few statements together."""
+    connects_waiting: int = Field(10_000, ge=1, validation_alias="WARMLINE_CONNECTS_WAITING")
+    """Requests for a WebSocket that wait for that, nine seconds at most; more are refused (503)."""
     connect_seconds: float = Field(10, gt=0, validation_alias="WARMLINE_CONNECT_SECONDS")
     """Seconds after which a WebSocket that has not said who it is gets closed (3502)."""
     unauthenticated: int = Field(1000, ge=1, validation_alias="WARMLINE_UNAUTHENTICATED")
     """Sockets that have not said yet what they want, and WebSockets of whom nobody knows yet who they are, of each so many."""
     unauthenticated_per_address: int = Field(200, ge=1, validation_alias="WARMLINE_UNAUTHENTICATED_PER_ADDRESS")
-    """The same WebSockets from one address (of IPv6, one /64). A clinic behind one address reconnects as one."""
+    """The same of one address (of IPv6, one /64), and as many that wait. A clinic behind one address reconnects as one."""
     trusted_proxies: str = Field(
         "127.0.0.1,::1", pattern="^[0-9a-fA-F.:/, ]*$", validation_alias="WARMLINE_TRUSTED_PROXIES"
     )

@@ -27,6 +27,8 @@ class Turnstile:
         self._at_once, self._waiting, self._patience = at_once, waiting, patience
         self._inside = 0
         self._line: deque[tuple[asyncio.Future[bool], Callable[[], bool]]] = deque()
+        self.freed: Callable[[], None] = lambda: None
+        """Called when somebody has gone out."""
 
     @property
     def free(self) -> bool:
@@ -80,6 +82,7 @@ class Turnstile:
                 turn.set_result(True)
             else:
                 turn.set_result(False)
+        self.freed()
 
 
 class Knock:

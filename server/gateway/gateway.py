@@ -9,6 +9,7 @@ uvicorn.Config(app, **gateway.uvicorn_options())
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
@@ -19,6 +20,7 @@ from server.gateway.endpoint import Endpoint
 from server.gateway.hub import Hub
 from server.gateway.outbox import Flusher
 from server.gateway.parts import Parts
+from server.gateway.porch import Porch
 from server.gateway.ports import Board, Log, LogRow, Policy
 from server.gateway.presence import MARK, Presence
 from server.gateway.reads import Reads
@@ -77,6 +79,13 @@ class Gateway:
             policy, source, self._channels, self._hub, self._watch, self.settings.tops_interval, self.counters
         )
         self._reads.renewed = self._tops.wake
+        doors = Doors(self.settings)
+        self._porch = Porch(
+            doors.turnstile,
+            self.settings.unauthenticated_per_address,
+            self.settings.connects_waiting,
+            self.settings.handshake_patience,
+        )
         self._parts = Parts(
             policy,
             self._hub,
@@ -87,7 +96,7 @@ class Gateway:
             Flusher(),
             self.settings,
             self.counters,
-            Doors(self.settings),
+            doors,
         )
         self._endpoint = Endpoint(self._parts)
         self.route = WebSocketRoute(PATH, self._endpoint.serve, name="connection")
@@ -105,7 +114,7 @@ class Gateway:
     def uvicorn_options(self) -> dict[str, Any]:
         """What uvicorn.Config must be given for this gateway to work."""
         return {
-            "ws": GatewayProtocol,
+            "ws": partial(GatewayProtocol, porch=self._porch),
             "ws_max_size": self.settings.max_frame,
             "ws_per_message_deflate": False,
             "ws_ping_interval": None,
@@ -121,6 +130,7 @@ class Gateway:
 
     async def drain(self, window: float) -> None:
         """Close all connections with 3001, spread over `window` seconds; the SDKs go and connect elsewhere."""
+        self._porch.close()
         await self._endpoint.drain(window)
 
     async def stop(self) -> None:

@@ -39,12 +39,14 @@ class GatewaySettings:
     connections_per_person: int = 30
     connects: Rate = _CONNECTS
     """Connects of one person. What is thrown out for flooding and comes back at once is stopped here."""
-    connects_at_once: int = 4
-    """Connects in their expensive phase: fewer than there are database connections, so that those inside are served."""
-    connects_waiting: int = 256
-    """Connects in line; beyond it 503 before the upgrade."""
+    connects_at_once: int = 64
+    """Connects in their expensive phase: they are looked up together."""
+    connects_waiting: int = 10_000
+    """Handshakes in line for that; beyond it 503."""
+    handshake_patience: float = 9
+    """How long a handshake stands in line; then 503. Of the SDKs' own patience the shortest but for Go's is 10 s."""
     connect_patience: float = 3
-    """How long a connect stands in line; then error 111. SDKs give up after 5 s."""
+    """How long a connect waits, that was let in and finds others before it; then error 111. SDKs give up after 5 s."""
     unauthenticated: int = 1_000
     """Connections of whom nobody knows yet who they are; beyond it 503 before the upgrade."""
     unauthenticated_per_address: int = 200

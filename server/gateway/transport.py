@@ -20,12 +20,12 @@ from functools import partial
 from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 from websockets.speedups import apply_mask
 
+from server.gateway.arrival import Arriving
 from server.gateway.frames import bounds, is_message
 from server.gateway.light import Gate, Inbox
 from server.gateway.protocol import CloseCode
@@ -43,7 +43,7 @@ MAX_UNREAD_PONGS = 64 * 1024
 _SUBPROTOCOL = "Sec-WebSocket-Protocol"
 
 
-class GatewayProtocol(WebSocketsSansIOProtocol):
+class GatewayProtocol(Arriving):
     """A connection that is also the Writer of its outbox."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -259,6 +259,8 @@ _STAYS = _Never()
 
 
 INTERNALS = (
+    "app",
+    "client",
     "close_sent",
     "close_timeout",
     "close_timer",
@@ -267,6 +269,7 @@ INTERNALS = (
     "disconnected",
     "frames",
     "handshake_complete",
+    "handshake_initiated",
     "initial_response",
     "loop",
     "queue",
@@ -274,4 +277,4 @@ INTERNALS = (
     "transport",
     "writable",
 )
-"""Attributes of uvicorn's protocol that this module reads or sets."""
+"""Attributes of uvicorn's protocol that this module and arrival read or set."""

@@ -18,14 +18,19 @@ class Raw:
 
     @classmethod
     async def to(cls, site: Site, *headers: str) -> tuple["Raw", str]:
+        raw = await cls.asking(site, *headers)
+        return raw, (await raw.reader.readuntil(b"\r\n\r\n")).decode()
+
+    @classmethod
+    async def asking(cls, site: Site, *headers: str) -> "Raw":
+        """One that has not read the answer to its handshake."""
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
         lines = [
             f"GET {PATH} HTTP/1.1", "Host: x", "Connection: Upgrade", "Upgrade: websocket", f"Sec-WebSocket-Key: {KEY}",
             "Sec-WebSocket-Version: 13", *headers, "", "",
         ]  # fmt: skip
         writer.write("\r\n".join(lines).encode())
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        return cls(reader, writer), head
+        return cls(reader, writer)
 
     def send(self, opcode: int, payload: bytes, final: bool = True) -> None:
         mask = os.urandom(4)

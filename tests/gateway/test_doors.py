@@ -1,6 +1,9 @@
 """Who may come in, and when: the line of those who connect, how many connections a person has, and who is not known yet."""
 
 import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -8,9 +11,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from server.errors import TooMany
-from server.gateway.doors import Turnstile
+from server.gateway.doors import BUSY, Turnstile
 from server.limits import Rate
-from tests.gateway.wire import QUICK, Wire, serving
+from tests.gateway.raw import Raw
+from tests.gateway.wire import QUICK, Site, Wire, serving
 from tests.gateway.world import World
 
 
@@ -197,19 +201,123 @@ async def test_who_leaves_the_line_costs_nothing(caplog: pytest.LogCaptureFixtur
             await hold.wait()
 
     settings = replace(QUICK, connects_at_once=1, connect_patience=20)
+    async with serving(world, settings) as site, site.client() as first, site.client() as last:
+        gone = [await connect(site.address) for _ in range(20)]
+        world.pause = held
+        await first.say({"id": 1, "connect": {"token": "first"}})
+        while not world.calls.get("connect"):
+            await asyncio.sleep(0.01)
+        for number, socket_ in enumerate(gone):
+            await socket_.send(json.dumps({"id": 1, "connect": {"token": f"gone {number}"}}))
+            await socket_.close()
+        await last.say({"id": 1, "connect": {"token": "last"}})
+        await asyncio.sleep(0.05)
+        hold.set()
+        assert "connect" in await last.reply(1)
+        assert "connect" in await first.reply(1)
+        assert world.calls["connect"] == 2, "nobody was looked up who had gone"
+    assert not caplog.records
+
+
+@pytest.fixture
+async def crowded() -> AsyncIterator[tuple[Site, asyncio.Event]]:
+    """A gateway that takes one connect at a time, and has one that is held until the event."""
+    world, hold = World(), asyncio.Event()
+
+    async def held(name: str) -> None:
+        if name == "connect":
+            await hold.wait()
+
+    settings = replace(
+        QUICK, connects_at_once=1, connects_waiting=6, unauthenticated_per_address=4, handshake_patience=3
+    )
     async with serving(world, settings) as site, site.client() as first:
         world.pause = held
         await first.say({"id": 1, "connect": {"token": "first"}})
         while not world.calls.get("connect"):
             await asyncio.sleep(0.01)
-        for number in range(20):
-            async with site.client() as wire:
-                await wire.say({"id": 1, "connect": {"token": f"gone {number}"}})
-        async with site.client() as last:
-            await last.say({"id": 1, "connect": {"token": "last"}})
-            await asyncio.sleep(0.05)
-            hold.set()
-            assert "connect" in await last.reply(1)
-        assert "connect" in await first.reply(1)
-        assert world.calls["connect"] == 2, "nobody was looked up who had gone"
-    assert not caplog.records
+        yield site, hold
+        hold.set()
+
+
+async def knocking(site: Site, address: str = "192.0.2.1") -> Raw:
+    """Somebody who has asked for a WebSocket, and was not answered yet."""
+    return await Raw.asking(site, f"X-Forwarded-For: {address}")
+
+
+async def told(raw: Raw) -> str:
+    """The status line that they are answered with."""
+    async with asyncio.timeout(5):
+        return (await raw.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
+
+
+async def test_a_handshake_waits_while_others_are_looked_up_and_goes_on_in_its_turn(
+    crowded: tuple[Site, asyncio.Event],
+) -> None:
+    site, hold = crowded
+    waiting = [await knocking(site, f"192.0.2.{number}") for number in range(1, 4)]
+    while len(site.gateway._porch) < 3:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert site.counters.connections == 1, "no handshake was taken up"
+    hold.set()
+    for raw in waiting:
+        assert " 101 " in await told(raw)
+    for raw in waiting:
+        await raw.end()
+
+
+@pytest.mark.catalogue("S25")
+async def test_of_those_that_wait_one_address_has_so_many_and_all_of_them_so_many(
+    crowded: tuple[Site, asyncio.Event],
+) -> None:
+    site, hold = crowded
+    one = [await knocking(site) for _ in range(5)]
+    assert " 503 " in await told(one[4]), "four of one address"
+    others = [await knocking(site, f"192.0.2.{number}") for number in (2, 3, 4)]
+    assert " 503 " in await told(others[2]), "six in all"
+    await one[0].end()
+    while len(site.gateway._porch) > 5:
+        await asyncio.sleep(0.01)
+    again = await knocking(site)
+    while len(site.gateway._porch) < 6:
+        await asyncio.sleep(0.01)
+    hold.set()
+    for raw in (*one[1:4], *others[:2], again):
+        assert " 101 " in await told(raw)
+    for raw in (*one[1:], *others, again):
+        await raw.end()
+    assert len(site.gateway._porch._counts) == 0
+
+
+async def test_who_has_waited_in_vain_is_told_and_who_does_not_wait_for_an_answer_is_cut_off(
+    crowded: tuple[Site, asyncio.Event],
+) -> None:
+    site, _ = crowded
+    patient, loud = await knocking(site), await knocking(site, "192.0.2.2")
+    while len(site.gateway._porch) < 2:
+        await asyncio.sleep(0.01)
+    loud.send(1, b'{"id":1,"connect":{"token":"early"}}')
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            assert await loud.reader.read() == b""
+    assert " 503 " in await told(patient)
+    assert await patient.reader.read() == (BUSY + "\n").encode()
+    assert len(site.gateway._porch) == 0
+    for raw in (patient, loud):
+        await raw.end()
+
+
+async def test_who_waits_when_the_gateway_goes_down_is_told(crowded: tuple[Site, asyncio.Event]) -> None:
+    site, hold = crowded
+    raw = await knocking(site)
+    while not len(site.gateway._porch):
+        await asyncio.sleep(0.01)
+    going = asyncio.create_task(site.gateway.drain(0))
+    assert " 503 " in await told(raw)
+    late = await knocking(site)
+    assert " 503 " in await told(late)
+    hold.set()
+    await going
+    for one in (raw, late):
+        await one.end()

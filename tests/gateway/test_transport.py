@@ -5,6 +5,7 @@ import inspect
 import json
 import struct
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 
 import pytest
@@ -50,7 +51,8 @@ def test_what_uvicorn_must_be_told():
     options = Gateway(world, world, world.bus).uvicorn_options()
     config = uvicorn.Config(lambda *_: None, log_config=None, **options)
     config.load()
-    assert config.ws_protocol_class is GatewayProtocol
+    assert isinstance(config.ws_protocol_class, partial)
+    assert config.ws_protocol_class.func is GatewayProtocol
     assert config.ws_max_size == 1024 * 1024
     assert config.ws_per_message_deflate is False
     assert config.ws_ping_interval is None
