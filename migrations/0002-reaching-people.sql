@@ -46,7 +46,7 @@ create table devices (
   auth            bytea not null check (length(auth) = 16),
   added_at        timestamptz not null default clock_timestamp(),
   removed_at      timestamptz,
-  removed_why     text check (removed_why in ('person', 'moved', 'gone', 'signed_out')),
+  removed_why     text check (removed_why in ('person', 'elsewhere', 'moved', 'gone', 'signed_out')),
   primary key (id, organization_id),
   unique (id, person_id, organization_id),
   foreign key (organization_id, person_id) references people (organization_id, id),

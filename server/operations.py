@@ -160,6 +160,7 @@ OPERATIONS: Final = (
     Operation("patient.set_preferences", "PUT", _PATIENT + "/preferences", preferences.SetPatientPreferences, preferences.PreferencesShape, "patient.create", "patient.set_preferences", preferences.update_of_patient),
     Operation("device.add", "POST", "/api/devices", devices.AddDevice, devices.DeviceAdded, SIGNED_IN, "device.add", devices.add),
     Operation("device.remove", "POST", "/api/devices/remove", devices.RemoveDevice, devices.DeviceRemoved, SIGNED_IN, "device.remove", devices.remove),
+    Operation("device.end", "DELETE", "/api/devices/{device_id}", devices.EndDevice, devices.DeviceRemoved, SIGNED_IN, "device.end", devices.end),
     Operation("device.list", "GET", "/api/devices", Nothing, devices.Devices, SIGNED_IN, OWN, devices.list_mine),
 
     *(Operation(*line, envelope=True) for line in contents.OPERATIONS),

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from pydantic import AfterValidator, BaseModel, Field, ValidationInfo
 
 from server.db import Transaction, explain
-from server.errors import TooMany
+from server.errors import Conflict, NotFound, TooMany
 from server.ids import DeviceId, PersonId, now
 from server.locks import lock
 from server.notices.endpoints import LONGEST, Allowed
@@ -60,6 +60,16 @@ class AddDevice(BaseModel):
     p256dh: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{87}=?$", examples=[_GENERATOR]), AfterValidator(_key)]
     auth: str = Field(pattern="^[A-Za-z0-9_-]{21}[AQgw](==)?$", examples=["AAAAAAAAAAAAAAAAAAAAAA"])
     platform: Literal["web"] = "web"
+    resumes: DeviceId | None = Field(
+        None,
+        description="Nobody has asked for it anew: the browser was this device of mine before, and takes its place.",
+    )
+
+
+class EndDevice(BaseModel):
+    """One of my devices takes no pushes any more, wherever it is."""
+
+    device_id: DeviceId
 
 
 class RemoveDevice(BaseModel):
@@ -112,6 +122,7 @@ select d.* from unnest($1::text[], $2::text[]) as w (organization, person)
  where p.signed_out_at is null or d.added_at > p.signed_out_at
  order by d.added_at desc, d.id"""
 _END = "update devices set removed_at = $2, removed_why = $3 where removed_at is null and "
+_OF_MINE = _END + "(id, person_id, organization_id) = ($1, $4, $5)"
 
 
 async def current(tx: Transaction, organization_id: str, person_id: str) -> list[Device]:
@@ -141,18 +152,23 @@ async def add(tx: Transaction, actor: Actor, params: AddDevice) -> DeviceAdded:
     """Register the browser that I use. Whoever had it before has it no more: it is mine now.
 
     Raises:
-        Unauthorized: signed out meanwhile. TooMany: the same endpoint is being registered by somebody else.
+        Unauthorized: signed out meanwhile. TooMany: the same endpoint is being registered by somebody else. Conflict: it
+            resumes a device that was ended from another one.
     """
     _concerns(tx, actor)
     organization_id, person_id = actor.organization_id, actor.person_id
     await lock(tx, organization_id, people=[person_id])
     await actors.load(tx, Identity(organization_id, person_id, actor.began))  # a sign-out may have come first
+    if params.resumes:
+        await _require_not_ended(tx, actor, params.resumes)
     keys = (_bytes(params.p256dh), _bytes(params.auth))
     mine = await current(tx, organization_id, person_id)
     for device in mine:
         if (device.endpoint, device.p256dh, device.auth) == (params.endpoint, *keys):
             return DeviceAdded(device_id=device.id)
     await tx.rows(_END + "endpoint = $1", params.endpoint, now(), "moved")
+    if params.resumes:
+        await tx.rows(_OF_MINE, params.resumes, now(), "moved", person_id, organization_id)
     for oldest in mine[MOST - 1 :]:
         await tx.rows(_END + "id = $1", oldest.id, now(), "moved")
     made = DeviceId.new()
@@ -162,6 +178,25 @@ async def add(tx: Transaction, actor: Actor, params: AddDevice) -> DeviceAdded:
         *(organization_id, made, person_id, params.platform, params.endpoint, *keys),
     )
     return DeviceAdded(device_id=made)
+
+
+async def _require_not_ended(tx: Transaction, actor: Actor, device_id: str) -> None:
+    named = (device_id, actor.person_id, actor.organization_id)
+    ended = await tx.rows(
+        "select id from devices where (id, person_id, organization_id) = ($1, $2, $3) and removed_why = 'elsewhere'",
+        *named,
+    )
+    if ended:
+        raise Conflict("This device was removed from another one. To be told here again, turn notifications on here.")
+
+
+async def end(tx: Transaction, actor: Actor, params: EndDevice) -> DeviceRemoved:
+    """Have no more pushes on one of my devices, which may be another than this: until I ask for them there. Raises NotFound."""
+    _concerns(tx, actor)
+    whose = actor.person_id, actor.organization_id
+    if not await tx.rows(_OF_MINE + " returning id", params.device_id, now(), "elsewhere", *whose):
+        raise NotFound("You have no such device any more.")
+    return DeviceRemoved()
 
 
 async def remove(tx: Transaction, actor: Actor, params: RemoveDevice) -> DeviceRemoved:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from server.dispatching import Dispatcher
-from server.errors import Invalid, TooMany, Unauthorized
+from server.errors import Conflict, Invalid, NotFound, TooMany, Unauthorized
 from server.ids import PersonId
 from server.notices import devices
 from server.notices.devices import MOST, Device
@@ -120,6 +120,38 @@ async def test_a_device_is_removed_by_its_own_person_alone(clinic: Clinic) -> No
     assert await clinic.call(patient, "device.remove", endpoint=ENDPOINT) == {}
     assert await current(clinic, patient) == []
     assert await endings(clinic) == [(patient, "person")]
+
+
+async def test_a_lost_device_is_ended_from_another_one_and_does_not_come_back_unasked(clinic: Clinic) -> None:
+    patient, lost, here = await clinic.patient(), subscription(), subscription(ENDPOINT + "/another")
+    phone = (await clinic.call(patient, "device.add", **lost))["device_id"]
+    desk = (await clinic.call(patient, "device.add", **here))["device_id"]
+    with pytest.raises(NotFound):
+        await clinic.call(clinic.clinician, "device.end", device_id=phone)
+    assert await clinic.call(patient, "device.end", device_id=phone) == {}
+    with pytest.raises(NotFound):
+        await clinic.call(patient, "device.end", device_id=phone)
+    for endpoint in (ENDPOINT, ENDPOINT + "/changed"):
+        with pytest.raises(Conflict, match="removed from another one"):
+            await clinic.call(patient, "device.add", **lost | {"endpoint": endpoint}, resumes=phone)
+    assert [device.id for device in await current(clinic, patient)] == [desk]
+    again = (await clinic.call(patient, "device.add", **lost))["device_id"]  # somebody pressed the button there
+    assert [device.id for device in await current(clinic, patient)] == [again, desk]
+    assert await endings(clinic) == [(patient, "elsewhere"), (patient, None), (patient, None)]
+
+
+async def test_a_browser_whose_endpoint_has_changed_is_still_one_device(clinic: Clinic) -> None:
+    patient = await clinic.patient()
+    first = (await clinic.call(patient, "device.add", **subscription()))["device_id"]
+    changed = subscription(ENDPOINT + "/changed")
+    second = (await clinic.call(patient, "device.add", **changed, resumes=first))["device_id"]
+    assert [device.id for device in await current(clinic, patient)] == [second]
+    assert (await clinic.call(patient, "device.add", **changed, resumes=second))["device_id"] == second
+    await clinic.call(patient, "device.remove", endpoint=changed["endpoint"])  # signed out there, and in again
+    third = (await clinic.call(patient, "device.add", **changed, resumes=second))["device_id"]
+    other = await clinic.call(clinic.clinician, "device.add", **subscription(), resumes=third)
+    assert [device.id for device in await current(clinic, clinic.clinician)] == [other["device_id"]]
+    assert [device.id for device in await current(clinic, patient)] == [third], "another's is nobody's business"
 
 
 async def test_what_its_provider_has_forgotten_is_forgotten(clinic: Clinic, elsewhere: Clinic) -> None:

@@ -13,7 +13,7 @@ from server.chat.memberships import join
 from server.crypto import MasterKey
 from server.db import Database
 from server.dispatching import Dispatcher
-from server.ids import ChannelId, MembershipId, OrganizationId, PatientId, PersonId, TeamMemberId
+from server.ids import ChannelId, DeviceId, MembershipId, OrganizationId, PatientId, PersonId, TeamMemberId
 from server.people import organizations, patients, team
 from server.people.actors import Identity
 from server.people.patients import CreatePatient
@@ -130,6 +130,15 @@ class Clinic:
         """The offset that the head of a channel's log stands at."""
         [row] = await self.sql("select top_offset from channels where id = $1", channel)
         return int(row["top_offset"])
+
+    async def device(self, person: str, host: str = "push.invalid") -> str:
+        """A browser of theirs takes pushes, at an endpoint where nobody does; its id."""
+        made = DeviceId.new()
+        await self.sql(
+            "insert into devices (organization_id, id, person_id, endpoint, p256dh, auth) values ($1, $2, $3, $4, $5, $6)",
+            *(self.organization_id, made, person, f"https://{host}/{made}", bytes(65), bytes(16)),
+        )
+        return made
 
     async def sql(self, query: str, *args: Any) -> list[asyncpg.Record]:
         """Run SQL as the application."""

@@ -42,6 +42,7 @@ async def everything(clinic: Clinic, kind: str, *members: str) -> Ids:
         "channel": channel,
         "membership": await clinic.membership(channel, leaver),
         "message": message["message_id"],
+        "device": await clinic.device(writer),
     }
 
 
@@ -95,6 +96,7 @@ async def around(clinic: Clinic, elsewhere: Clinic, caller: str, kind: str) -> W
         "of a channel where they never were": {name: not_mine[name] for name in theirs},
         "of a channel that they left": {name: no_more[name] for name in theirs},
         "a membership that has ended": {"membership": left},
+        "another person's": {"device": not_mine["device"]},
     }
     return world
 

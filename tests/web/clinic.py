@@ -12,8 +12,9 @@ import asyncpg
 
 from server.chat import bodies
 from server.chat.append import append
-from server.ids import ChannelId, MessageId, OrganizationId
+from server.ids import ChannelId, MessageId, OrganizationId, now
 from server.locks import lock
+from server.notices import planning
 from server.people import demo, organizations, patients, team
 from server.people.patients import CreatePatient
 from server.people.team import CreateTeamMember
@@ -183,6 +184,15 @@ class Clinic:
     async def remove(self, channel: str, person: str) -> None:
         """The clinician removes somebody."""
         await self.words.remove(self.channels[channel], self.people[person])
+
+    async def device(self, person: str, host: str) -> None:
+        """Somebody takes pushes on another browser as well."""
+        await self.words.device(self.people[person], host)
+
+    async def plan(self) -> None:
+        """Plan the notices of what was written."""
+        async with self.words.database.transaction() as tx:
+            await planning.plan(tx, now())
 
     async def new_epoch(self) -> None:
         """Positions mean nothing any more, as after a restore from a backup."""

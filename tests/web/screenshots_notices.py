@@ -45,6 +45,31 @@ async def test_settings(shots: Shots, clinic: Clinic) -> None:
     await shots.take(page, "notices-offer")
 
 
+async def test_devices(shots: Shots, clinic: Clinic) -> None:
+    for host in ("fcm.googleapis.com", "updates.push.services.mozilla.com", "push.example"):
+        await clinic.device("demo-patient", host)
+    page = await shots.open(PATIENT, before=taking_pushes(registered_elsewhere()))
+    await settings(page, "Settings")
+    await page.locator(".devices").scroll_into_view_if_needed()
+    await shots.take(page, "notices-devices")
+    await page.locator(".devices button").first.click()
+    await shots.take(page, "notices-devices-remove")
+    await page.get_by_role("dialog").last.get_by_role("button", name="Remove").click()
+    await expect(page.locator(".devices li")).to_have_count(2)
+    await shots.take(page, "notices-devices-removed")
+
+
+async def test_why(shots: Shots, clinic: Clinic) -> None:
+    await clinic.device("demo-nurse", "push.example")
+    await clinic.say("care", "demo-patient", "Good morning. May I take the tablets earlier?")
+    await clinic.plan()
+    page = await shots.open(f"{PORTAL}#/channel/care")
+    await page.locator(".message-more").last.press("Enter")
+    await page.get_by_role("button", name="Who was told, and why").click()
+    await page.locator(".why > li").nth(2).wait_for()
+    await shots.take(page, "notices-why")
+
+
 async def test_portal(shots: Shots, clinic: Clinic) -> None:
     await clinic.say("care", "demo-patient", "Good morning. May I take the tablets earlier?", "Is somebody there?")
     await clinic.words.sql(

@@ -238,14 +238,28 @@ async def test_how_others_see_me(look: Any, clinic: Clinic) -> None:
 
 
 async def test_how_one_is_told(look: Any, clinic: Clinic) -> None:
+    for host in ("fcm.googleapis.com", "push.of-a-browser-that-nobody-has-heard-of.example"):
+        await clinic.device("demo-patient", host)
     looking = await look(f"{PATIENT}#/settings")
     page = looking.page
     await page.get_by_role("switch", name="Push").click()
-    await page.get_by_role("dialog").locator(".changed").wait_for()
+    await page.get_by_role("dialog").locator(".switches .changed").wait_for()
+    await expect(page.get_by_role("dialog").locator(".devices li")).to_have_count(2)
     await looking.everywhere()
     await page.get_by_role("button", name="Set quiet hours").click()
     await looking.everywhere()
     await clinic.words.sql("update memberships set muted = true where channel_id = $1", clinic.channels["care"])
     looking = await look(CARE)
     await looking.page.locator("#warning:not(:empty)").wait_for()
+    await looking.everywhere()
+
+
+async def test_who_was_told_and_why(look: Any, clinic: Clinic) -> None:
+    await clinic.say("care", "demo-patient", "Is somebody there?")
+    await clinic.plan()
+    looking = await look(CARE)
+    page = looking.page
+    await page.locator(".message-more").last.press("Enter")
+    await page.get_by_role("button", name="Who was told, and why").click()
+    await page.get_by_role("dialog").locator(".why > li").nth(2).wait_for()
     await looking.everywhere()

@@ -172,44 +172,6 @@ async def test_the_offer_taken_makes_this_browser_a_device_until_one_signs_out(d
     assert await page.evaluate("window.asked") == 0, "the same person takes it up again without being asked"
 
 
-async def test_a_device_is_turned_on_and_off_in_the_settings(device: Open, clinic: Clinic) -> None:
-    page = await device(PORTAL)
-    await page.context.grant_permissions(["notifications"])
-    dialog = await settings(page, "My Profile")
-    block = dialog.locator(".profile-block", has_text="This device")
-    push = dialog.get_by_role("switch", name="Push")
-    await push.click()
-    await expect(push).not_to_be_checked()
-    await block.get_by_role("button", name="Turn on for this device").click()
-    await expect(block).to_contain_text("This device is told of new messages.")
-    await expect(push).to_be_checked()
-    await push.click()
-    await expect(block).to_contain_text("switched off above")
-    await block.get_by_role("button", name="Turn off on this device").click()
-    await expect(block).to_contain_text("This device is not told of new messages.")
-    assert [row["removed_why"] for row in await devices(clinic, "demo-clinician")] == ["person"]
-
-
-@pytest.mark.parametrize(
-    ("before", "words"),
-    {
-        "Object.defineProperty(Notification, 'permission', {get: () => 'denied'})": "are blocked in this browser",
-        "delete window.PushManager": "This browser cannot show notifications.",
-        "delete window.PushManager; Object.defineProperty(navigator, 'userAgent', {get: () => 'iPhone'})": "home screen",
-    }.items(),
-)
-async def test_where_it_cannot_be_turned_on_the_settings_say_why_and_nothing_is_offered(
-    open_page: OpenPage, before: str, words: str
-) -> None:
-    page = await open_page(PATIENT, before=before)
-    await write(page, "Hello")
-    await expect(page.locator('[data-state="sent"]')).to_have_count(1)
-    await expect(page.locator("#offer")).to_be_hidden()
-    block = (await settings(page)).locator(".profile-block", has_text="This device")
-    await expect(block).to_contain_text(words)
-    await expect(block.get_by_role("button")).to_be_hidden()
-
-
 async def test_what_is_looked_at_is_said_at_once_and_taken_back(
     open_page: OpenPage, clinic: Clinic, middle: Middle
 ) -> None:

@@ -117,7 +117,7 @@ async function clicked(notification) {
 
 /** The browser has given this device another address: whoever is signed in here tells the server; else the next page does. */
 async function changed({ newSubscription, oldSubscription }) {
-  if (!newSubscription && oldSubscription) await self.registration.pushManager.subscribe(oldSubscription.options);
+  if (!newSubscription && oldSubscription) await self.registration.pushManager.subscribe(oldSubscription.options).catch(() => {}); // a page tries, too
   for (const open of await pages(PAGES[await kind()].path)) open.postMessage({ type: "device" });
 }
 

@@ -10,6 +10,8 @@ import { challengeOf } from "../pkce.js";
 const DEVICE = "warmline-device"; // a cache that the service worker reads, see worker.js
 const KIND = "/device/kind";
 const OWNER = "warmline.device"; // whose device this browser is: a digest, which names nobody
+const KNOWN_AS = "warmline.device.id"; // by what id the server knows it
+const REMOVED = 409; // from another device, see device.add
 
 export class Device {
   #wire;
@@ -39,11 +41,16 @@ export class Device {
     return this.#ours && Notification.permission === "granted" ? "on" : "off";
   }
 
+  /** What it is called in `device.list`; null where it takes no pushes. */
+  get id() {
+    return this.#ours ? localStorage.getItem(KNOWN_AS) : null;
+  }
+
   /** After signing in, and when the browser has changed its address: what was on for this person is told to the server again. */
   async resume() {
     if (!this.#key || !canPush() || Notification.permission !== "granted") return;
     if (localStorage.getItem(OWNER) !== (await this.#owner())) return;
-    await this.#quietly(() => this.#register());
+    await this.#quietly(() => this.#register({ resumes: localStorage.getItem(KNOWN_AS) ?? undefined }));
   }
 
   /** Asks for permission where the browser has not been told, and tells the server. Throws a WireError, or an Error with words. */
@@ -58,7 +65,7 @@ export class Device {
 
   /** No more pushes to this browser. */
   async turnOff() {
-    localStorage.removeItem(OWNER);
+    this.#forget();
     await this.#remove();
     this.#changed();
   }
@@ -72,10 +79,16 @@ export class Device {
     for (const changed of this.#watching) changed();
   }
 
-  async #register() {
+  #forget() {
+    localStorage.removeItem(OWNER);
+    localStorage.removeItem(KNOWN_AS);
+  }
+
+  async #register(as = {}) {
     const subscription = await this.#subscribe();
     const { endpoint, keys } = subscription.toJSON();
-    await this.#wire.rpc("device.add", { endpoint, ...keys, platform: "web" });
+    const { device_id: id } = await this.#wire.rpc("device.add", { endpoint, ...keys, platform: "web", ...as });
+    localStorage.setItem(KNOWN_AS, id);
     const cache = await caches.open(DEVICE);
     await cache.put(KIND, new Response(this.#me().person.kind));
     this.#ours = true;
@@ -112,7 +125,15 @@ export class Device {
       await work();
     } catch (error) {
       if (!error.code) throw error;
+      if (error.code === REMOVED) await this.#removed();
     }
+  }
+
+  /** Removed from another device: it takes no pushes until somebody asks for them here. */
+  async #removed() {
+    this.#forget();
+    const { pushManager } = await worker();
+    await (await pushManager.getSubscription())?.unsubscribe();
   }
 
   #owner() {

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { showDialog } from "../parts/dialog.js";
 import { roleName } from "../words.js";
+import { OtherDevices } from "./other_devices.js";
 import { QuietHours } from "./quiet_hours.js";
 import { Switches } from "./switches.js";
 import { ThisDevice } from "./this_device.js";
@@ -53,14 +54,19 @@ async function draw(page, place) {
   };
   const switches = new Switches({ me, hints: HINTS, set });
   const device = new ThisDevice(page.device, () => set({ push: true }));
+  const others = new OtherDevices(page.wire, () => page.device.id);
   const quiet = new QuietHours({ me, set: (hours) => set({ quiet: hours }) });
   try {
     quiet.draw(drawn(await page.wire.rpc("notice.preferences")));
-    place.replaceChildren(switches.element, device.element, quiet.element);
+    await others.draw();
+    place.replaceChildren(switches.element, device.element, others.element, quiet.element);
     switches.focus();
   } catch (error) {
     if (!error.code) throw error;
     place.replaceChildren(h("p", { class: "failure", role: "alert" }, error.message));
   }
-  return () => device.draw();
+  return () => {
+    device.draw();
+    others.again();
+  };
 }

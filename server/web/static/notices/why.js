@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { showDialog } from "../parts/dialog.js";
-import { momentOf } from "../time.js";
+import { momentWords } from "./words.js";
 
 const WORDS = "For everyone who is or was in the channel: what came of each way to tell them, and why.";
 const MEDIA = { push: "Push", email: "Email" };
@@ -41,6 +41,6 @@ function ofMember(name, { left, outcomes }) {
 
 function outcome({ medium, cause, explained, at, due_at: due }) {
   const what = MEDIA[medium] + (cause === "unattended" ? ", because nobody of the team had read it" : "");
-  const moment = at ? momentOf(at) : due ? `Not before ${momentOf(due)}` : "";
+  const moment = at ? momentWords(at) : new Date(due ?? 0) > new Date() ? `Not before ${momentWords(due)}` : "";
   return h("div", {}, h("dt", {}, what), h("dd", {}, explained, moment ? h("span", { class: "changed quiet" }, moment) : null));
 }

@@ -14,10 +14,27 @@ export const DEVICE_WORDS = {
   server: "This server sends no push notifications.",
 };
 
+const BROWSERS = [
+  ["fcm.googleapis.com", "Chrome, or a browser like it"],
+  ["push.services.mozilla.com", "Firefox"],
+  ["push.apple.com", "Safari, or an app on the home screen"],
+  ["notify.windows.com", "Edge"],
+];
+
+/** Which browser a device is, by the host that takes its pushes; one that is not known, by the host. */
+export function browserWords(host) {
+  return BROWSERS.find(([name]) => host === name || host.endsWith(`.${name}`))?.[1] ?? host;
+}
+
 /** "Changed by you, …", or "" where nobody has: `{by, by_name, at}` as of a setting, `me` my person id. */
 export function changedWords({ by, by_name: name, at }, me) {
   if (!at) return "";
-  return `Changed by ${by === me ? "you" : (name ?? "somebody of the clinic")}, ${dateOf(at)}, ${timeOf(at)}`;
+  return `Changed by ${by === me ? "you" : (name ?? "somebody of the clinic")}, ${momentWords(at)}`;
+}
+
+/** "9 March 2025, 14:05" */
+export function momentWords(at) {
+  return `${dateOf(at)}, ${timeOf(at)}`;
 }
 
 /** "22:00 to 07:00 (Europe/Berlin)" */
