@@ -32,18 +32,18 @@ async def _test(address: str, dry_run: bool) -> None:
         raise Misconfigured("WARMLINE_SMTP_URL: not set, so no emails are sent")
     code = random_token() + random_token()
     mail = Mail(MailId.new(), address, "team_member", None, code, now())
-    message = compose(mail, Sender(settings.mail_from, settings.public_url))
+    letter = compose(mail, Sender(settings.mail_from, settings.public_url))
     relay = outlet(settings)
     try:
         protected = await relay.look(settings.mail_from)
         if dry_run:
             print(f"Would send it; the mail relay takes emails from {settings.mail_from} ({protected}).")
             return
-        await relay.send(message)
+        await relay.send(letter)
     except RelayAway as away:
         raise Unavailable(f"The mail relay takes no emails: {away}.") from None
     except (Again, Refused) as refused:
         raise Unavailable(f"The mail relay did not take it: {refused.why}.") from None
     finally:
         await relay.close()
-    print(f"Sent, as {message['Message-ID']}; the mail relay took it ({protected}).")
+    print(f"Sent, as {letter.message_id}; the mail relay took it ({protected}).")

@@ -4,18 +4,20 @@ Nothing here takes a message, a person's or a channel's name, so none can get in
 composed twice is the same to the byte: it may have to go a second time, after a worker died.
 """
 
+import base64
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 
 from server.errors import Invalid
-from server.ids import MailId
+from server.ids import MailId, random_bytes
 
 SUBJECT = "You have a new message"
 _LONGEST_NAME = 60
@@ -81,8 +83,53 @@ class Sender:
     site: str
 
 
-def compose(mail: Mail, sender: Sender) -> EmailMessage:
-    """The email. Raises Invalid: the address is not one that mail can be sent to."""
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An email as it goes to the relay: the envelope's two addresses, and the bytes."""
+
+    sender: str
+    to: str
+    message_id: str
+    content: bytes
+
+
+def compose(mail: Mail, sender: Sender) -> Letter:
+    """The email: to the byte what `build` makes of it, at a hundredth of the price: only a few words differ.
+
+    Raises:
+        Invalid: the address is not one that mail can be sent to.
+    """
+    to, message_id = deliverable(mail.to), _message_id(mail, sender)
+    words = {"to": to, "id": mail.id, "date": format_datetime(mail.made_at), "code": mail.code}
+    form = _form(mail.kind, mail.organization, len(mail.code), sender)
+    parts = [part if isinstance(part, str) else words[part[0]][part[1]] for part in form]
+    return Letter(sender.address, to, message_id, "".join(parts).encode("ascii"))
+
+
+@lru_cache(maxsize=256)
+def _form(kind: str, organization: str | None, length: int, sender: Sender) -> tuple[str | tuple[str, slice], ...]:
+    """The text of an email with gaps for what differs: which word belongs there, and which part of it.
+
+    It is cut from an example with words at random, so that nothing that an organisation calls itself is taken for one of them.
+    Quoted-printable may break a line within the code; where, depends on how long the code is, and not on its letters.
+    """
+    made_at = datetime.fromtimestamp(int.from_bytes(random_bytes(4)), UTC)
+    code = base64.urlsafe_b64encode(random_bytes(length)).decode()[:length]
+    mail = Mail(MailId.new(), f"{random_bytes(16).hex()}@example.invalid", kind, organization, code, made_at)
+    words = {"to": mail.to, "id": mail.id, "date": format_datetime(made_at), "code": code}
+    gaps = {name: "(?:=\r\n)?".join(map(re.escape, word)) for name, word in words.items()}
+    text = build(mail, sender).as_bytes().decode("ascii")
+    parts: list[str | tuple[str, slice]] = []
+    end = 0
+    for gap in re.finditer("|".join(f"(?P<{name}>{gap})" for name, gap in gaps.items()), text):
+        name, (before, broken, _) = str(gap.lastgroup), gap[0].partition("=\r\n")
+        parts += [text[end : gap.start()], (name, slice(len(before))), broken, (name, slice(len(before), None))]
+        end = gap.end()
+    return (*parts, text[end:])
+
+
+def build(mail: Mail, sender: Sender) -> EmailMessage:
+    """The email, as the standard library composes it. Raises Invalid."""
     name = harmless(mail.organization or "")
     site = sender.site.removesuffix("/")
     words = {
@@ -96,7 +143,7 @@ def compose(mail: Mail, sender: Sender) -> EmailMessage:
     made["To"] = Address(addr_spec=deliverable(mail.to))
     made["Subject"] = SUBJECT
     made["Date"] = format_datetime(mail.made_at)
-    made["Message-ID"] = f"<{mail.id}@{sender.address.rpartition('@')[2]}>"
+    made["Message-ID"] = _message_id(mail, sender)
     made["List-Unsubscribe"] = f"<{words['stop']}>"
     made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
     made["Auto-Submitted"] = "auto-generated"  # RFC 3834: holiday notices are not sent back
@@ -106,6 +153,10 @@ def compose(mail: Mail, sender: Sender) -> EmailMessage:
     made.policy = _WIDE
     made.set_boundary(f"=_{mail.id}")  # the library's own would be another one each time
     return made
+
+
+def _message_id(mail: Mail, sender: Sender) -> str:
+    return f"<{mail.id}@{sender.address.rpartition('@')[2]}>"
 
 
 def deliverable(address: str) -> str:

@@ -7,7 +7,6 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
-from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseE
 
 from server.config import LOOPBACK, Settings
 from server.errors import Misconfigured
+from server.notices.mailing import Letter
 
 PATIENCE = 10.0
 """Seconds for any one answer of the relay."""
@@ -105,7 +105,7 @@ class Relay:
         self._line: SMTP | None = None
         self._used = 0.0
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, letter: Letter) -> None:
         """Hand one email over; when this returns, the relay has it.
 
         Raises:
@@ -113,7 +113,7 @@ class Relay:
         """
         try:
             async with asyncio.timeout(IN_ALL):
-                await self._send(await self._connected(), message)
+                await self._send(await self._connected(), letter)
         except TimeoutError:
             self._drop()
             raise Again("timeout") from None
@@ -144,10 +144,9 @@ class Relay:
             except (SMTPException, OSError, TimeoutError):
                 line.close()
 
-    async def _send(self, line: SMTP, message: EmailMessage) -> None:
-        sender, to = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    async def _send(self, line: SMTP, letter: Letter) -> None:
         try:
-            await line.sendmail(sender, [to], message.as_bytes())
+            await line.sendmail(letter.sender, [letter.to], letter.content)
         except SMTPSenderRefused as refused:
             self._drop()
             raise RelayAway(_about_us(refused.code)) from None
@@ -254,11 +253,11 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, letter: Letter) -> None:
         """Write one."""
         self._path.mkdir(parents=True, exist_ok=True)
-        name = str(message["Message-ID"]).strip("<>").partition("@")[0]
-        (self._path / f"{name}.eml").write_bytes(message.as_bytes())
+        name = letter.message_id.strip("<>").partition("@")[0]
+        (self._path / f"{name}.eml").write_bytes(letter.content)
 
     async def look(self, sender: str) -> str:
         """There is nothing that could be away."""

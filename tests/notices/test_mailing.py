@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from server.errors import Invalid
 from server.ids import MailId
-from server.notices.mailing import Mail, Sender, compose, deliverable, harmless
+from server.notices.mailing import Mail, Sender, build, compose, deliverable, harmless
 
 SENDER = Sender("notices@clinic.example", "https://chat.clinic.example")
 MADE = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -54,7 +56,7 @@ INJECTIONS = [
 
 def parsed(mail: Mail, sender: Sender = SENDER) -> EmailMessage:
     """As who receives it reads it: nothing but the headers and the two parts that belong in it."""
-    sent = compose(mail, sender).as_bytes()
+    sent = compose(mail, sender).content
     assert all(byte < 128 for byte in sent)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", sent) is None
     assert max(map(len, sent.split(b"\r\n"))) <= 998
@@ -117,7 +119,7 @@ def test_staff_are_led_to_the_portal() -> None:
 
 
 def test_the_same_mail_composed_twice_is_the_same_to_the_byte() -> None:
-    assert compose(MAIL, SENDER).as_bytes() == compose(MAIL, SENDER).as_bytes()
+    assert compose(MAIL, SENDER) == compose(MAIL, SENDER)
 
 
 def test_the_organisation_is_named_only_where_it_wants_to_be() -> None:
@@ -223,3 +225,29 @@ def test_the_wording_is_calm_and_whole() -> None:
     text, html = contents(parsed(replace(MAIL, organization="Demo Clinic")))
     for content in (text, Tags(html).text):
         assert not re.search(r"[{}!]|\bNone\b|urgent|immediately|asap", content, re.IGNORECASE)
+
+
+NAMES = st.none() | st.sampled_from(INJECTIONS) | st.text(max_size=70)
+SITES = st.from_regex(r"https://[a-z]{1,90}\.example/?", fullmatch=True)
+ADDRESSES = st.from_regex(r"[A-Za-z0-9'*+/=?^_-]{1,64}@[a-z]{1,60}\.example", fullmatch=True)
+CODES = st.from_regex(r"[0-9A-Za-z_-]{22,64}", fullmatch=True)
+KINDS = st.sampled_from(["patient", "team_member"])
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))
+
+
+@settings(deadline=None)
+@given(to=ADDRESSES, kind=KINDS, name=NAMES, code=CODES, at=MOMENTS, site=SITES)
+def test_what_is_composed_from_a_form_is_to_the_byte_what_the_library_composes(
+    to: str, kind: str, name: str | None, code: str, at: datetime, site: str
+) -> None:
+    mail, sender = Mail(MailId.new(), to, kind, name, code, at), replace(SENDER, site=site)
+    try:
+        built = build(mail, sender)
+    except Invalid:
+        with pytest.raises(Invalid):
+            compose(mail, sender)
+        return
+    letter = compose(mail, sender)
+    assert letter.content == built.as_bytes()
+    assert (letter.sender, letter.to) == tuple(built[one].addresses[0].addr_spec for one in ("From", "To"))
+    assert letter.message_id == built["Message-ID"]

@@ -200,7 +200,7 @@ async def test_in_development_emails_are_files(settings: Any, tmp_path: Path) ->
     await folder.close()
     [written] = (tmp_path / "mails here").iterdir()
     assert written.name.endswith(".eml")
-    assert written.read_bytes() == message.as_bytes()
+    assert written.read_bytes() == message.content
 
 
 def test_what_cannot_be_read_stops_the_start(settings: Any, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from server.ids import DeviceId, MailId, PersonId, now
 from server.inspection import open_to_operators
 from server.notices import mailing, pushing
 from server.notices.devices import Device
-from server.notices.mailing import Mail, Sender
+from server.notices.mailing import Letter, Mail, Sender
 from server.notices.payload import Push
 from server.notices.pushing import Pusher
 from server.notices.relay import Relay, Where
@@ -53,10 +53,10 @@ def in_an_email(change: Callable[[EmailMessage, str], None]) -> Plant:
 
     async def plant(_house: House, settings: Settings, _pusher: Pusher, word: str) -> None:
         mail = Mail(MailId.new(), "somebody@clinic.invalid", "patient", None, "c" * 30, now())
-        made = mailing.compose(mail, Sender(FROM, PAGES))
+        made = mailing.build(mail, Sender(FROM, PAGES))
         change(made, word)
         relay = Relay(Where.of(settings))
-        await relay.send(made)
+        await relay.send(Letter(FROM, mail.to, made["Message-ID"], made.as_bytes()))
         await relay.close()
 
     return plant
