@@ -847,7 +847,7 @@ create unique index notices_once on notices (membership_id, log_offset, medium, 
 create index notices_due on notices (medium, due_at) where status = 'due';
 create index notices_dead on notices (medium, settled_at) where status = 'dead';
 create index notices_of_a_message on notices (message_id, channel_id, organization_id);
-create index notices_mailable on notices (person_id, organization_id) where status = 'due' and medium = 'email';
+create index notices_mailable on notices (person_id, organization_id) where settled_at is null and medium = 'email';
 create index notices_of_a_mail on notices (mail_id, organization_id) where mail_id is not null;
 create index notices_standing on notices (membership_id, log_offset) where medium = 'push' and status = 'sent' and superseded_at is null;
 create index notices_open_episodes on notices (membership_id) where medium = 'email' and cause = 'new' and status <> 'due' and superseded_at is null;

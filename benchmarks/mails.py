@@ -5,7 +5,7 @@ import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from statistics import median
@@ -51,6 +51,13 @@ class Contestant:
             self.costs.append(spent / told["count"] * 1e3)
             self.relay.append(theirs / seconds)
 
+    def beside(self, other: "Contestant", what: str) -> Figure:
+        """The other's line, and how this one compares."""
+        made = other.figure(what)
+        ratios = [own / theirs for own, theirs in zip(self.rates, other.rates, strict=True)]
+        compared = f"{median(ratios):.2f} [{min(ratios):.2f}–{max(ratios):.2f}]"
+        return replace(made, beside=f"{made.beside}; the worker's ratio to it: {compared}")
+
     def figure(self, what: str, reference: "Contestant | None" = None) -> Figure:
         """Its line in the table."""
         beside = f"{median(self.costs):.2f} ms of processor time for each; the relay kept {median(self.relay):.2f} cores busy"
@@ -88,7 +95,7 @@ async def run(size: Size) -> Table:
     made.rows = [
         ours.figure(f"worker, {CONNECTIONS} connections", bare[0]),
         bare[0].figure(f"aiosmtplib in a bare loop, {CONNECTIONS} connections"),
-        bare[1].figure("the same loop, with emails composed as the worker does"),
+        ours.beside(bare[1], "the same loop, with emails composed as the worker does"),
     ]
     made.remarks.append(
         f"{each * size.rounds:,} emails, one for each person, in {size.rounds} rounds of {each:,} that fall due at once; a "

@@ -144,7 +144,7 @@ create index notices_dead on notices (medium, settled_at) where status = 'dead';
 
 create index notices_of_a_message on notices (message_id, channel_id, organization_id);
 
-create index notices_mailable on notices (person_id, organization_id) where status = 'due' and medium = 'email';
+create index notices_mailable on notices (person_id, organization_id) where settled_at is null and medium = 'email';
 
 create index notices_of_a_mail on notices (mail_id, organization_id) where mail_id is not null;
 

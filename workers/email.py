@@ -8,9 +8,10 @@ by side.
 import asyncio
 import contextlib
 import logging
-from collections import deque
+import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 
 from server import metrics
 from server.config import Settings
@@ -21,6 +22,8 @@ from server.notices import mails
 from server.notices.mailing import Sender, compose
 from server.notices.mails import MailDue, Outcome
 from server.notices.relay import Again, Folder, Refused, Relay, RelayAway, outlet
+from workers.noting import Notes
+from workers.ready import Ready
 
 EVERY_SECONDS = 1.0
 AT_ONCE = 16
@@ -39,7 +42,9 @@ class Mailer:
         self._database = database
         self._outlets = outlets
         self._sender = sender
+        self._notes = Notes(database)
         self._most = AT_ONCE * len(outlets)
+        self._pace = FRESH.total_seconds() / 2 / AT_ONCE
         self._away = ""
 
     @classmethod
@@ -78,39 +83,59 @@ class Mailer:
             await line.close()
 
     async def round(self, stopped: asyncio.Event) -> int:
-        """Claim once, and send what was claimed over all connections; how many were looked at. Raises RelayAway."""
+        """Send all that is due, over all connections; how many were looked at. Raises RelayAway."""
         if not self._outlets:
             async with self._database.transaction() as tx:
                 return await mails.none_go(tx, 1000, now())
-        async with self._database.transaction() as tx:
-            began = now()
-            claimed, count = await mails.claim(tx, self._most, began)
-        due = deque(claimed)
-        metrics.MAILS.labels("withdrawn").inc(count - len(due))
-        lanes = [self._lane(line, due, stopped) for line in self._outlets[: len(due)]]
-        ends = await asyncio.gather(*lanes, return_exceptions=True)
-        if due:
+        ready = Ready()
+        lanes = [self._lane(line, ready, stopped) for line in self._outlets]
+        count, *ends = await asyncio.gather(self._claim(ready, stopped), *lanes, return_exceptions=True)
+        if rest := ready.rest():
             async with self._database.transaction() as tx:
-                await mails.release(tx, due, now())
-        if count:
-            few, many = len(self._outlets), AT_ONCE * len(self._outlets)
-            self._most = max(few, min(many, int(count * (FRESH / 2) / (now() - began))))
-        for end in ends:
-            if end is not None:
+                await mails.release(tx, rest, now())
+        for end in (*ends, count):
+            if isinstance(end, BaseException):
                 raise end
+        return cast("int", count)
+
+    async def _claim(self, ready: Ready, stopped: asyncio.Event) -> int:
+        """Claim what is due, the next ones while those before leave; how many were looked at."""
+        count = some = 0
+        try:
+            while not (stopped.is_set() or ready.ended):
+                most = self._most
+                async with self._database.transaction() as tx:
+                    claimed, some = await mails.claim(tx, most, now())
+                metrics.MAILS.labels("withdrawn").inc(some - len(claimed))
+                if some == 0:
+                    break
+                count += some
+                await ready.add(claimed, most // 2)
+        finally:
+            ready.end()
         return count
 
-    async def _lane(self, line: Relay | Folder, due: deque[MailDue], stopped: asyncio.Event) -> None:
-        """One connection takes one after the other. Raises RelayAway; what it had is back in `due`."""
-        while due and not stopped.is_set():
-            mail = due.popleft()
-            try:
-                await self._send(line, mail)
-            except RelayAway as away:
-                due.append(mail)
-                metrics.MAILS.labels("away").inc()
-                self._tell(str(away))
-                raise
+    async def _lane(self, line: Relay | Folder, ready: Ready, stopped: asyncio.Event) -> None:
+        """One connection takes one after the other. Raises RelayAway; what it had is back in the line."""
+        try:
+            while not stopped.is_set() and (mail := await ready.take()):
+                began = time.monotonic()
+                try:
+                    await self._send(line, mail)
+                except RelayAway as away:
+                    ready.back(mail)
+                    metrics.MAILS.labels("away").inc()
+                    self._tell(str(away))
+                    raise
+                self._paced(time.monotonic() - began)
+        finally:
+            ready.end()
+
+    def _paced(self, seconds: float) -> None:
+        """So long did one email take: claim as many as leave in half the time that a look at them is fresh."""
+        self._pace += (seconds - self._pace) / 16
+        few, many = len(self._outlets), AT_ONCE * len(self._outlets)
+        self._most = max(few, min(many, int(few * FRESH.total_seconds() / 2 / self._pace)))
 
     async def _send(self, line: Relay | Folder, due: MailDue) -> None:
         if now() - due.checked_at > FRESH:
@@ -123,21 +148,17 @@ class Mailer:
         try:
             await line.send(compose(due.mail, self._sender))
         except Invalid:
-            await self._note(Outcome(due, "refused", "no_address", "no_address"))
+            await self._notes.note(Outcome(due, "refused", "no_address", "no_address"))
         except Refused as refused:
-            await self._note(Outcome(due, "refused", refused.why, "refused"))
+            await self._notes.note(Outcome(due, "refused", refused.why, "refused"))
         except Again as again:
             async with self._database.transaction() as tx:
                 waits = await mails.again(tx, due, again.why, now())
             metrics.MAILS.labels("again" if waits else "dead").inc()
         else:
             self._tell("")
-            await self._note(Outcome(due, "sent", "accepted", "sent"))
+            await self._notes.note(Outcome(due, "sent", "accepted", "sent"))
             metrics.MAIL_LATE_SECONDS.observe((now() - due.due_at).total_seconds())
-
-    async def _note(self, outcome: Outcome) -> None:
-        await mails.settle(self._database.fetch, [outcome], now())
-        metrics.MAILS.labels(outcome.status).inc()
 
     def _tell(self, why: str) -> None:
         """Log it when the relay goes, and when it is back; once each."""

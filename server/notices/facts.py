@@ -26,13 +26,20 @@ COLUMNS = """n.organization_id, n.channel_id, n.membership_id, n.person_id, n.me
      where (t.channel_id, t.organization_id) = (n.channel_id, n.organization_id) and t.person_kind = 'team_member'
        and t.read_offset >= n.log_offset and (t.read_offset > t.joined_offset or t.source = 'fallback')) as attended,
   coalesce(s.unread_email_minutes, 5) as minutes, o.id as oldest_id, o.log_offset as oldest, o.created_at as oldest_at"""
+# Each by its key, for each notice ("offset 0" says so): left to choose, a planner that knows nothing yet of a table which has
+# grown of late goes through all people of an organisation, or all members of a channel, for each.
 # o: the first message that is unread now; for push nobody asks.
 JOINS = """
-  join memberships m on (m.id, m.channel_id, m.organization_id) = (n.membership_id, n.channel_id, n.organization_id)
-  join channels c on (c.organization_id, c.id) = (n.organization_id, n.channel_id)
-  join people p on (p.organization_id, p.id) = (n.organization_id, n.person_id)
-  join messages x on (x.id, x.channel_id, x.organization_id) = (n.message_id, n.channel_id, n.organization_id)
-  left join notice_preferences f on (f.person_id, f.organization_id) = (n.person_id, n.organization_id)
+  cross join lateral (
+    select * from memberships where (id, organization_id) = (n.membership_id, n.organization_id) offset 0) m
+  cross join lateral (select * from channels where (organization_id, id) = (n.organization_id, n.channel_id) offset 0) c
+  cross join lateral (select * from people where (organization_id, id) = (n.organization_id, n.person_id) offset 0) p
+  cross join lateral (
+    select * from messages
+     where (id, channel_id, organization_id) = (n.message_id, n.channel_id, n.organization_id) offset 0) x
+  left join lateral (
+    select * from notice_preferences
+     where (person_id, organization_id) = (n.person_id, n.organization_id) offset 0) f on true
   left join organization_settings s on s.organization_id = n.organization_id
   left join lateral (
     select u.id, u.log_offset, u.created_at from messages u

@@ -88,16 +88,20 @@ async def recheck(tx: Transaction, due: MailDue, at: datetime) -> MailDue | None
 
 async def settle(fetch: Fetch, outcomes: Sequence[Outcome], at: datetime) -> None:
     """Note what came of mails that were claimed, and of the ledger's rows that they answer for: one statement, so that it may
-    be a transaction of its own. A mail that was sent is so, even if the claim had run out by then.
+    be a transaction of its own. A mail that was sent is so, even if the claim had run out by then. What is settled already stays.
     """
     await fetch(
         """with came as (select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as o
                                           (id, status, why, row_status, word)),
+                held as materialized (
+             select m.id, m.organization_id from mails m
+              where m.id = any ($1) and m.status = 'sending' order by m.id for update),
                 noted as (
              update mails m set status = came.status, why = came.why, settled_at = $6, claimed_until = null, starts = 0
-               from came where m.id = came.id and m.status = 'sending')
-           update notices n set status = came.row_status, why = came.word, settled_at = $6, claimed_until = null, starts = 0
-             from came where n.mail_id = came.id and n.status = 'due'""",
+               from held join came using (id) where (m.id, m.organization_id) = (held.id, held.organization_id)
+             returning m.id, m.organization_id, came.row_status, came.word)
+           update notices n set status = noted.row_status, why = noted.word, settled_at = $6, claimed_until = null, starts = 0
+             from noted where (n.mail_id, n.organization_id) = (noted.id, noted.organization_id) and n.settled_at is null""",
         [each.due.mail.id for each in outcomes],
         [each.status for each in outcomes],
         [each.why for each in outcomes],
@@ -182,13 +186,16 @@ async def _checked(tx: Transaction, taken: Sequence[dict[str, Any]], at: datetim
     if not taken:
         return []
     rows = await tx.rows(
-        """with theirs as materialized (   -- by each person's own rows, whatever the planner believes of a young table
-             select x.id, m.id as mail_id from mails m cross join lateral (
-               select n.id from notices n where (n.person_id, n.organization_id) = (m.person_id, m.organization_id)
-                  and n.status = 'due' and n.medium = 'email' and n.due_at <= $2 limit 1000) x
+        # Not "status = 'due'", which is the same: then a planner may look through all that is due instead of for these.
+        """with theirs as materialized (
+             select x.id, x.organization_id, m.id as mail_id from mails m cross join lateral (
+               select n.id, n.organization_id from notices n
+                where (n.person_id, n.organization_id) = (m.person_id, m.organization_id)
+                  and n.settled_at is null and n.medium = 'email' and n.due_at <= $2 limit 1000) x
               where m.id = any ($1))
-           select n.id, t.mail_id, n.due_at from theirs t join notices n on n.id = t.id
-            where n.status = 'due' order by n.id for update of n""",
+           select n.id, t.mail_id, n.due_at from theirs t
+             join notices n on (n.id, n.organization_id) = (t.id, t.organization_id)
+            where n.settled_at is null order by n.id for update of n""",
         *([row["id"] for row in taken], at),
     )
     decisions = await ledger.recheck_emails(tx, [row["id"] for row in rows], at)
@@ -201,7 +208,8 @@ async def _checked(tx: Transaction, taken: Sequence[dict[str, Any]], at: datetim
     since: dict[str, datetime] = {}
     for row in going:
         since[row["mail_id"]] = min(row["due_at"], since.get(row["mail_id"], row["due_at"]))
-    await _withdraw(tx, [row["id"] for row in taken if row["id"] not in since], at)
+    if over := [row["id"] for row in taken if row["id"] not in since]:
+        await _withdraw(tx, over, at)
     return await _written(tx, {row["id"]: row["attempts"] for row in taken if row["id"] in since}, since, at)
 
 
@@ -221,7 +229,8 @@ async def _written(
         """select m.organization_id, m.id, m.person_id, m.unsubscribe_code, m.created_at, p.email, p.kind,
                   case when s.named_in_email then o.name end as organization
              from mails m
-             join people p on (p.organization_id, p.id) = (m.organization_id, m.person_id)
+             cross join lateral (   -- by their key, each of them: see facts.py
+               select email, kind from people where (organization_id, id) = (m.organization_id, m.person_id) offset 0) p
              join organizations o on o.id = m.organization_id
              left join organization_settings s on s.organization_id = m.organization_id
             where m.id = any ($1)""",

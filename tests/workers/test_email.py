@@ -24,6 +24,7 @@ from tests.support.issuer import Issuer
 from tests.support.mailbox import DROP, HANG, NOT_LOOPBACK, PASSWORD, USER, Certificates, Mailbox, may_sign_in, relaying
 from tests.support.owed import mail_of, mails_of, notice_of, owe_email
 from tests.support.site import Site
+from workers import email
 from workers.email import Mailer
 
 FROM, PAGES = "notices@clinic.example", "https://chat.clinic.example"
@@ -169,11 +170,47 @@ async def test_a_stop_gives_back_what_was_not_begun(clinic: Clinic, worker: Work
     for _ in range(3):
         await owe_email(clinic, await clinic.patient())
     stopped = asyncio.Event()
+    mailbox.answer.clear()
+    sending = asyncio.create_task(worker.mailer.round(stopped))
+    assert await asyncio.to_thread(mailbox.arrived.wait, 10)
+    assert await on_their_way(clinic) == 3
     stopped.set()
-    await worker.mailer.round(stopped)
-    assert mailbox.received == []
-    assert await worker.round() == 3
+    mailbox.answer.set()
+    assert await sending == 3
+    assert len(mailbox.received) == 1
+    assert await on_their_way(clinic) == 0
+    assert await worker.round() == 2
     assert len(mailbox.received) == 3
+
+
+async def on_their_way(clinic: Clinic) -> int:
+    """How many mails somebody has claimed."""
+    [row] = await clinic.sql(
+        "select count(*) from mails where status = 'sending' and claimed_until is not null and organization_id = $1",
+        clinic.organization_id,
+    )
+    return int(row["count"])
+
+
+async def test_the_next_are_claimed_while_one_leaves_and_no_more_than_will_be_fresh(
+    clinic: Clinic, issuer: Issuer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(email, "AT_ONCE", 2)
+    worker = Worker(clinic, issuer, mailbox)
+    for _ in range(8):
+        await owe_email(clinic, await clinic.patient())
+    mailbox.answer.clear()
+    sending = asyncio.create_task(worker.mailer.round(asyncio.Event()))
+    assert await asyncio.to_thread(mailbox.arrived.wait, 10)
+    async with asyncio.timeout(10):
+        while await on_their_way(clinic) < 4:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    assert await on_their_way(clinic) == 4
+    mailbox.answer.set()
+    assert await sending == 8
+    assert len(mailbox.received) == 8
+    await worker.line.close()
 
 
 async def test_it_is_sent_soon_after_its_moment_and_several_connections_share_the_work(
