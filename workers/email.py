@@ -118,7 +118,10 @@ class Mailer:
     async def _lane(self, line: Relay | Folder, ready: Ready, stopped: asyncio.Event) -> None:
         """One connection takes one after the other. Raises RelayAway; what it had is back in the line."""
         try:
-            while not stopped.is_set() and (mail := await ready.take()):
+            while mail := await ready.take():
+                if stopped.is_set():
+                    ready.back(mail)
+                    break
                 began = time.monotonic()
                 try:
                     await self._send(line, mail)

@@ -132,7 +132,8 @@ def test_the_organisation_is_named_only_where_it_wants_to_be() -> None:
 def test_nothing_can_be_handed_in_that_tells_what_was_said_or_by_whom() -> None:
     assert {field.name for field in fields(Mail)} == {"id", "to", "kind", "organization", "code", "made_at"}
     assert {field.name for field in fields(Sender)} == {"address", "site"}
-    assert list(inspect.signature(compose).parameters) == ["mail", "sender"]
+    for maker in (compose, build):
+        assert list(inspect.signature(maker).parameters) == ["mail", "sender"]
 
 
 @pytest.mark.catalogue("S20")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -56,7 +57,8 @@ async def killed_in_mid_job(
     finally:
         for heir in heirs:
             heir.terminate()
-            assert await asyncio.to_thread(heir.wait, 30) == 0
+            # The other one may have done it all before this one listens to signals.
+            assert await asyncio.to_thread(heir.wait, 30) in (0, -signal.SIGTERM)
     return started
 
 
