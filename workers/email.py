@@ -100,7 +100,7 @@ class Mailer:
 
     async def _claim(self, ready: Ready, stopped: asyncio.Event) -> int:
         """Claim what is due, the next ones while those before leave; how many were looked at."""
-        count = some = 0
+        count = 0
         try:
             while not (stopped.is_set() or ready.ended):
                 most = self._most

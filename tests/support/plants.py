@@ -56,7 +56,7 @@ def in_an_email(change: Callable[[EmailMessage, str], None]) -> Plant:
         made = mailing.build(mail, Sender(FROM, PAGES))
         change(made, word)
         relay = Relay(Where.of(settings))
-        await relay.send(Letter(FROM, mail.to, made["Message-ID"], made.as_bytes()))
+        await relay.send(Letter(made["From"].addresses[0].addr_spec, mail.to, made["Message-ID"], made.as_bytes()))
         await relay.close()
 
     return plant
