@@ -263,7 +263,7 @@ comment on column memberships.visible_from is 'The floor: the first offset this 
 comment on column memberships.read_offset is 'The read mark; only moves forward.';
 comment on column memberships.hidden_offset is 'Direct channels: hidden from this member''s list until the log goes on beyond this offset.';
 create unique index memberships_once_at_a_time on memberships (person_id, channel_id, organization_id) where left_at is null;
-create index memberships_of_a_channel on memberships (channel_id, organization_id);
+create index memberships_of_a_channel on memberships (channel_id, organization_id, person_id, id);
 create index memberships_lately_joined on memberships (joined_at);
 
 create table activation_rules (
