@@ -21,6 +21,7 @@ from server.errors import (
     Unauthorized,
     Unavailable,
 )
+from server.tallies import Tallies
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -45,13 +46,13 @@ SENDS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
-SEND_SECONDS = Histogram(
+SEND_SECONDS = Tallies(
     "warmline_send_seconds",
     "From taking in a send to its answer, commit included; refused ones are not in it. When it grows: is "
     "warmline_flush_seconds slow (database, disk), or is only the queue long (warmline_sends_waiting)?",
-    buckets=_QUICK,
-    registry=REGISTRY,
-)
+    _QUICK,
+    REGISTRY,
+).labels("")
 SENDS_HELD = Counter(
     "warmline_sends_held",
     "Times that a send found its channel held by somebody else and was put back. Much of it: a long transaction on a channel.",
@@ -89,12 +90,12 @@ OPERATIONS = Counter(
     ["operation", "outcome"],
     registry=REGISTRY,
 )
-OPERATION_SECONDS = Histogram(
+OPERATION_SECONDS = Tallies(
     "warmline_operation_seconds",
     "How long operations take, refused ones included.",
-    ["operation"],
-    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
-    registry=REGISTRY,
+    (0.005, 0.02, 0.1, 0.5, 2, 10),
+    REGISTRY,
+    "operation",
 )
 HTTP = Counter(
     "warmline_http_responses",
@@ -105,14 +106,14 @@ HTTP = Counter(
 
 # Fan-out and connections
 
-FANOUT_SECONDS = Histogram(
+FANOUT_SECONDS = Tallies(
     "warmline_fanout_seconds",
     "From the time that an event carries (the database's clock, just before its commit) until this gateway has handed it to "
     "its sockets. About a second: the doorbell was lost and the tops check found it; look at Redis. All alike, and "
     "large: the clocks of database and gateway differ.",
-    buckets=_QUICK,
-    registry=REGISTRY,
-)
+    _QUICK,
+    REGISTRY,
+).labels("")
 CONNECTS = Counter(
     "warmline_connects",
     "Connect commands by outcome: ok, unauthorized (a token that does not hold), unavailable (the database is away), failed.",

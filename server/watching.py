@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from functools import cache
 from time import perf_counter
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from server import faults, metrics
+from server.tallies import Tally
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,6 @@ def over(operation: str, failure: BaseException | None, seconds: float) -> None:
 
 
 @cache
-def _metrics(operation: str, outcome: str) -> tuple[Counter, Histogram]:
+def _metrics(operation: str, outcome: str) -> tuple[Counter, Tally]:
     """Looking them up takes longer than counting."""
     return metrics.OPERATIONS.labels(operation, outcome), metrics.OPERATION_SECONDS.labels(operation)

@@ -4,10 +4,12 @@ import re
 from contextlib import suppress
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from server import metrics
 from server.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthorized, Unavailable
+from server.tallies import Tallies
 from server.watching import watched
 
 LABELS = {
@@ -53,3 +55,15 @@ def test_every_end_of_an_operation_is_counted_by_one_word(error: Exception | Non
         if error is not None:
             raise error
     assert count() == before + 1
+
+
+@pytest.mark.parametrize("label", [None, "operation"])
+def test_a_tally_reads_as_a_histogram_of_the_library(label: str | None) -> None:
+    bounds, ours, theirs = (0.005, 0.1, 2), CollectorRegistry(), CollectorRegistry()
+    tallies = Tallies("name", "Help.", bounds, ours, label)
+    histogram = Histogram("name", "Help.", [label] if label else [], buckets=bounds, registry=theirs)
+    assert generate_latest(ours) == generate_latest(theirs)
+    for value in (0, 0.005, 0.0051, 1.5, 2, 2.1, 1e9):
+        tallies.labels("me").observe(value) if label else tallies.labels("").observe(value)
+        histogram.labels("me").observe(value) if label else histogram.observe(value)
+    assert generate_latest(ours) == generate_latest(theirs)
