@@ -23,12 +23,9 @@ class Writer(Protocol):
         """Whether frames may be written: the handshake is over, and neither side has begun to close."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Write complete frames."""
-        ...
-
-    def buffered(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+    def write(self, data: bytes) -> int:
+        """Write complete frames, if it is `open`; how many bytes the kernel has not taken yet. One call, because each
+        costs a twentieth of a delivery."""
         ...
 
     def finish(self, code: int, reason: str) -> None:
@@ -96,9 +93,5 @@ class Outbox:
     def flush(self) -> None:
         """Write what is pending now."""
         pending, self.pending = self.pending, []
-        writer = self.writer
-        if not pending or not writer.open:
-            return
-        writer.write(pending[0] if len(pending) == 1 else b"".join(pending))
-        if writer.buffered() > self._limit:
+        if pending and self.writer.write(pending[0] if len(pending) == 1 else b"".join(pending)) > self._limit:
             self._overflowed()

@@ -67,12 +67,16 @@ class GatewayProtocol(Arriving):
             and not self.transport.is_closing()
         )
 
-    def write(self, data: bytes) -> None:
-        """See Writer. Only while `open`."""
-        self.transport.write(data)
+    def write(self, data: bytes) -> int:
+        """See Writer."""
+        transport = self.transport
+        if not self.handshake_complete or self.close_sent or self.disconnected or transport.is_closing():
+            return 0
+        transport.write(data)
+        return transport.get_write_buffer_size()
 
     def buffered(self) -> int:
-        """See Writer."""
+        """Bytes that the kernel has not taken yet."""
         return self.transport.get_write_buffer_size()
 
     async def drained(self) -> None:

@@ -16,13 +16,13 @@ class Tape:
     def __init__(self) -> None:
         self.open = True
         self.data = b""
+        self.unread = 0
         self.ended: tuple[int, str] | None = None
 
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def buffered(self) -> int:
-        return 0
+    def write(self, data: bytes) -> int:
+        if self.open:
+            self.data += data
+        return self.unread
 
     def finish(self, code: int, reason: str) -> None:
         self.open = False
