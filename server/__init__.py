@@ -17,7 +17,7 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     9  app                                   all of server
        cli, dev                              on top of it; workers stand beside and import 0–5
 
-Pure modules (plain values in, plain values out; every branch tested): gateway.codes, gateway.protocol, gateway.fields,
+Pure modules (plain values in, plain values out; every branch tested): gateway.codes, gateway.handshake, gateway.protocol, gateway.fields,
 gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
 gateway.connection, gateway.recovery, chat.policy, chat.participation,

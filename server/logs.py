@@ -43,7 +43,12 @@ def configure(*, readable: bool = False, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter(readable=readable))
     handler.addFilter(wanted)
-    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Others' records below WARNING are not even made: uvicorn has one for each connection.
+    logging.basicConfig(
+        handlers=[handler], level=max(logging.WARNING, logging.getLevelNamesMapping()[level]), force=True
+    )
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
     # A record whose values do not fit its text would be printed raw, values and all.
     logging.raiseExceptions = False
     sys.excepthook = uncaught

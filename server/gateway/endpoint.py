@@ -13,12 +13,13 @@ from starlette.websockets import WebSocket
 from server import logs, metrics
 from server.errors import TooMany
 from server.gateway import protocol as p
+from server.gateway.arrival import EXTENSION
 from server.gateway.codec_json import JSON
 from server.gateway.codec_protobuf import PROTOBUF
 from server.gateway.doors import Knock
 from server.gateway.driver import Driver
 from server.gateway.parts import Parts
-from server.gateway.transport import EXTENSION, GatewayProtocol
+from server.gateway.transport import GatewayProtocol
 from server.limits import origin, seconds
 
 log = logging.getLogger(__name__)

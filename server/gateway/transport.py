@@ -25,16 +25,13 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request
 from websockets.speedups import apply_mask
 
-from server.gateway.arrival import Arriving
+from server.gateway.arrival import EXTENSION, Arriving
 from server.gateway.frames import bounds, is_message
 from server.gateway.light import Gate, Inbox
 from server.gateway.protocol import CloseCode
 
 VERSIONS = {"uvicorn": "0.54.0", "websockets": "17.4"}
 """The versions whose internals were read."""
-
-EXTENSION = "warmline"
-"""The key in the ASGI scope's extensions under which an endpoint finds its writer."""
 
 MAX_FRAGMENTS = 4_096
 MAX_UNREAD_PONGS = 64 * 1024
@@ -147,7 +144,8 @@ class GatewayProtocol(Arriving):
             # Whoever sent more than their request by now is left to the library, which may be in the middle of it.
             self._cutting = self._chunks == 1
             # Kilobytes per connection that nobody looks at again.
-            del self.request, self.response
+            for name in ("request", "response"):
+                vars(self).pop(name, None)
         if self.initial_response is not None and self.close_sent:
             # A refusal completes the handshake too; uvicorn would log an error about it.
             self.handshake_complete = True
@@ -264,12 +262,15 @@ _STAYS = _Never()
 
 INTERNALS = (
     "app",
+    "app_state",
+    "asgi_version",
     "client",
     "close_sent",
     "close_timeout",
     "close_timer",
     "config",
     "conn",
+    "default_headers",
     "disconnected",
     "frames",
     "handshake_complete",
@@ -278,6 +279,8 @@ INTERNALS = (
     "loop",
     "queue",
     "read_paused",
+    "root_path",
+    "tasks",
     "transport",
     "writable",
 )
