@@ -17,8 +17,8 @@ applies. Modules stand in rows and import only downwards; the import contracts i
     9  app                                   all of server
        cli, dev                              on top of it; workers stand beside and import 0–5
 
-Pure modules (plain values in, plain values out; every branch tested): gateway.codes, gateway.handshake, gateway.protocol, gateway.fields,
-gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
+Pure modules (plain values in, plain values out; every branch tested): gateway.codes, gateway.protocol, gateway.fields,
+gateway.handshake, gateway.meaning, gateway.codec_json, gateway.codec_protobuf,
 gateway.effects, gateway.budget, gateway.lapses, gateway.interests,
 gateway.connection, gateway.recovery, chat.policy, chat.participation,
 chat.activation_plan, people.naming, notices.endpoints, notices.quiet, roster.policy, roster.channel_sync, limits,
