@@ -15,6 +15,7 @@ import redis.asyncio as redis
 
 from server import cluster
 from server.cluster import Node
+from server.ending import end
 from server.ids import random_bytes
 from server.line import LOST, Ears, Line
 
@@ -80,9 +81,7 @@ class Bus:
 
     async def stop(self) -> None:
         """End; what is queued is given a second to leave."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        await end(self._watching)
         await asyncio.gather(*(line.stop() for line in self._lines.values()))
 
     def listen(self, topic: str) -> None:
@@ -144,7 +143,8 @@ class Bus:
                 log.exception("the cluster cannot be read; it is asked again")
             await asyncio.sleep(_PAUSE_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), _LOOK_AGAIN_SECONDS)
+                async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                    await self._moved.wait()
 
     async def _arrange(self, owners: dict[int, Node]) -> None:
         """Have a line to each node, and each topic on the line of the node that has it."""

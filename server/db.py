@@ -120,7 +120,8 @@ class Database:
         """Close everything; what is in flight has five seconds."""
         for pool in (self.reads, self.writes):
             try:
-                await asyncio.wait_for(pool.close(), 5)
+                async with asyncio.timeout(5):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
         await self._engine.dispose()

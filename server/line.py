@@ -20,6 +20,7 @@ from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.exceptions import MovedError, RedisError
 
 from server.cluster import slot
+from server.ending import end
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +73,7 @@ class Line:
             async with asyncio.timeout(1):
                 while self.queue and self.connected:
                     await asyncio.sleep(0.01)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await self._redis.aclose()
 
     def want(self, topic: str, missed: bool = False) -> None:
@@ -150,8 +149,7 @@ class Line:
                 await writer
             finally:
                 self.connected = False
-                writer.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
+                await end(writer)
 
     async def _read(self, pubsub: redis.client.PubSub, writer: asyncio.Task[None]) -> None:
         """Until the writer ends. A silent line is asked whether it is there, and has as long again to answer."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from server import metrics
+from server.ending import end
 
 log = logging.getLogger(__name__)
 
@@ -40,5 +41,4 @@ async def watching() -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)

@@ -74,7 +74,8 @@ class Mailer:
                 log.exception("email: a round failed")
             with contextlib.suppress(TimeoutError):
                 pause = min(_LONGEST_PAUSE, EVERY_SECONDS * 2.0 ** min(failures, 8))
-                await asyncio.wait_for(stopped.wait(), pause if failures else EVERY_SECONDS)
+                async with asyncio.timeout(pause if failures else EVERY_SECONDS):
+                    await stopped.wait()
         await self.close()
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from pgqueuer.domain.models import Job
 
 from server import jobs, metrics
 from server.db import Database
+from server.ending import end
 from server.errors import WarmlineError
 from workers.handlers import Handler
 
@@ -58,11 +59,10 @@ class Worker:
                         self._free -= 1
                         tasks.create_task(self._do(job))
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await self._woken.wait()
         finally:
-            for task in (listening, stopping):
-                task.cancel()
-            await asyncio.gather(listening, stopping, return_exceptions=True)
+            await end(listening, stopping)
 
     async def _wake_when(self, stopped: asyncio.Event) -> None:
         await stopped.wait()

@@ -43,7 +43,8 @@ class Planner:
             if await self._look():
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stopped.wait()
 
     async def _look(self) -> bool:
         """Plan once; whether there is more to be planned at once."""

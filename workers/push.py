@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from server.config import Settings
 from server.db import Database, Transaction
+from server.ending import end
 from server.errors import WarmlineError
 from server.ids import now
 from server.notices import deliveries, ledger, vapid
@@ -85,10 +86,10 @@ class PushWorker:
                         tasks.create_task(self._batch(claimed, tasks))
                     if not claimed or self._under_way > AT_ONCE - BATCH:
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+                            async with asyncio.timeout(LOOK_SECONDS):
+                                await self._woken.wait()
         finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
+            await end(writing)
 
     async def _claim(self) -> list[PushDue]:
         """As many as there is room for."""

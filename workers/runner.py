@@ -43,7 +43,8 @@ async def _repeat(database: Database, sweep: Sweep, stopped: asyncio.Event) -> N
             metrics.SWEEPS.labels(sweep.name, "failed").inc()
             log.exception("sweep %s failed", sweep.name)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), sweep.every)
+            async with asyncio.timeout(sweep.every):
+                await stopped.wait()
 
 
 async def once(database: Database, sweep: Sweep) -> bool:

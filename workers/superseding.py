@@ -35,7 +35,8 @@ async def run(database: Database, pusher: Pusher, stopped: asyncio.Event, clock:
             log.warning("what was read elsewhere is told later: %s", type(error).__name__)
         if not told:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stopped.wait()
 
 
 async def once(database: Database, pusher: Pusher, at: datetime) -> int:

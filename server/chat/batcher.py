@@ -21,6 +21,7 @@ from server.chat import bodies
 from server.chat.policy import REFUSALS
 from server.crypto import DataKey
 from server.db import Database, translated
+from server.ending import end
 from server.errors import Conflict, TooMany, Unavailable, WarmlineError
 from server.events import Event, Words
 from server.ids import MessageId
@@ -105,9 +106,7 @@ class Batcher:
         deadline = asyncio.get_running_loop().time() + 2
         while self._lanes and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         for lane in self._lanes.values():
             for send in lane.sends:
                 _fail(send, Unavailable(_STOPPING))

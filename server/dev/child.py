@@ -85,7 +85,8 @@ class Child:
             return 0
         self.signal(how)
         try:
-            return await asyncio.wait_for(self.wait(), within)
+            async with asyncio.timeout(within):
+                return await self.wait()
         except TimeoutError:
             self.signal(signal.SIGKILL)
             return await self.wait()

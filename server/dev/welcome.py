@@ -62,7 +62,8 @@ async def healthy(url: str) -> bool:
         return False
     try:
         writer.write(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-        return b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+        async with asyncio.timeout(5):
+            return b" 200 " in await reader.readline()
     except OSError:
         return False
     finally:

@@ -6,7 +6,6 @@ await gateway.start() … await gateway.drain(window) … await gateway.stop()
 uvicorn.Config(app, **gateway.uvicorn_options())
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 
 from starlette.routing import WebSocketRoute
 
+from server.ending import end
 from server.gateway.channels import Channels, Subscription, Topics
 from server.gateway.doors import Doors
 from server.gateway.endpoint import Endpoint
@@ -141,10 +141,7 @@ class Gateway:
         await self._watch.stop()
         await self._presence.stop()
         await self._reads.stop()
-        tasks = list(self._parts.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._parts.tasks)
 
     def told(self, row: LogRow) -> None:
         """A row that was written in this process: no bus needed. Never raises, as `_received`."""

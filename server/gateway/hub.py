@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 
 from server import metrics
+from server.ending import end
 from server.gateway import protocol as p
 from server.gateway.channels import Channel, Channels, Group, Subscription
 from server.gateway.ports import Log, LogRow
@@ -45,9 +46,7 @@ class Hub:
 
     async def stop(self) -> None:
         """End the repair that may be under way."""
-        if self._repair is not None:
-            self._repair.cancel()
-            await asyncio.gather(self._repair, return_exceptions=True)
+        await end(self._repair)
 
     # Rows in
 

@@ -11,6 +11,7 @@ from contextvars import Context
 
 import msgspec
 
+from server.ending import end
 from server.errors import Unavailable
 from server.gateway import protocol as p
 from server.gateway.channels import Channel, Channels, Subscription
@@ -72,8 +73,7 @@ class Presence:
         """End. Who is still here, is not any more: the others hear so at once, if they can."""
         if self._task is None or self._board is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._keys.clear()
         try:
             async with asyncio.timeout(1):

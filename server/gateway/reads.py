@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
+from server.ending import end
 from server.errors import Unavailable
 from server.gateway.ports import Log, LogRow, Renewed
 from server.gateway.settings import Counters
@@ -51,10 +52,7 @@ class Reads:
 
     async def stop(self) -> None:
         """End; whoever waits is told."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end(*self._running)
         for ask in self._asks:
             _fail(ask, _going_down())
 

@@ -7,6 +7,7 @@ query, who was signed out.
 import asyncio
 import logging
 
+from server.ending import end
 from server.gateway.channels import Channels
 from server.gateway.hub import Hub
 from server.gateway.ports import Log, Policy
@@ -46,9 +47,7 @@ class Tops:
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def wake(self) -> None:
         """Check now."""

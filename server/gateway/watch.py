@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
 
+from server.ending import end
 from server.gateway.channels import Channel, Channels, Listener, Subscription, Topics
 from server.gateway.ports import Policy
 from server.gateway.settings import Counters, GatewaySettings
@@ -56,9 +57,7 @@ class Watch:
 
     async def stop(self) -> None:
         """End what is being sent."""
-        if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
+        await end(self._sender)
 
     # Who is here
 

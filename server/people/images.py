@@ -47,7 +47,8 @@ async def made_anew(given: bytes) -> tuple[bytes, bytes]:
     # Whoever waits gives up after a while; the place is free again when the work has really ended.
     work.add_done_callback(lambda _: _at_once.release())
     try:
-        return await asyncio.wait_for(asyncio.shield(work), MAX_SECONDS)
+        async with asyncio.timeout(MAX_SECONDS):
+            return await asyncio.shield(work)
     except TimeoutError:
         work.add_done_callback(lambda done: done.exception())
         raise Invalid("The picture takes too long to read. Give a simpler one.") from None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from server.ending import end
 from server.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -68,9 +69,7 @@ class Kept(Generic[Document]):
 
     async def stop(self) -> None:
         """End the fetch that may be under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     def _begin(self) -> asyncio.Task[bool] | None:
         if self._task is None or self._task.done():

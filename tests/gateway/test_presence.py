@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import redis.asyncio as redis
+from redis.asyncio.connection import Connection
 
 from server.board import RedisBoard
 from server.errors import Unavailable
@@ -52,6 +54,26 @@ async def test_two_gateways_tell_each_other_and_say_it_again_when_it_is_forgotte
             await becomes(here, 2)
             await becomes(far, 2)
         await becomes(here, 1)
+
+
+async def test_a_gateway_ends_also_in_the_moment_in_which_something_was_sent_to_redis(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The Redis library waits with asyncio.wait_for: Python 3.11's forgets that it was cancelled in that moment."""
+    send, stopping = Connection._send_packed_command, list[asyncio.Task[None]]()
+
+    async def send_and_be_stopped(line: Connection, command: Any) -> None:
+        await send(line, command)
+        if not stopping:
+            stopping.append(asyncio.create_task(site.gateway._presence.stop()))
+
+    async with kept(ward(), redis_url) as site:
+        with monkeypatch.context() as patch:
+            patch.setattr(Connection, "_send_packed_command", send_and_be_stopped)
+            async with asyncio.timeout(5):
+                while not stopping:
+                    await asyncio.sleep(0.01)
+                await stopping[0]
 
 
 async def test_what_was_said_long_ago_is_removed_and_what_is_not_kept_alive_is_passed_over(redis_url: str):
