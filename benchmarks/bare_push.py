@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import uvloop
 from py_vapid import Vapid02
 from pywebpush import webpush_async
 
@@ -38,4 +39,4 @@ async def main(path: str, key_file: str, at_once: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -80,6 +80,7 @@ async def run(size: Size) -> Table:
         machine.pin(working.pid, parts.plan.server)
         [crowd] = await away.clinic.channels([[away.clinician, *away.patients]])
         own = await away.clinic.channels([[away.clinician, patient] for patient in away.patients])
+        await no_jobs(away)
         await burst(away, crowd)
         await loop(bare, away)
         ours, theirs = [], []
@@ -133,6 +134,15 @@ async def registered(clinic: Clinic, person: PersonId, endpoint: str) -> dict[st
     )
     keys = {name: urlsafe_b64encode(part).rstrip(b"=").decode() for name, part in (("p256dh", point), ("auth", auth))}
     return {"endpoint": endpoint, "keys": keys}
+
+
+async def no_jobs(away: Away) -> None:
+    """Wait until the worker has done what new patients give it to do. Raises Failed."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (await away.clinic.database.fetch("select count(*) from jobs.pgqueuer"))[0][0]:
+        if time.monotonic() > until:
+            raise Failed("the worker has not done its jobs")
+        await sleep(0.1)
 
 
 @contextlib.asynccontextmanager
@@ -213,6 +223,7 @@ def remarks(parts: Stack, size: Size) -> list[str]:
         f"One worker process, planning included; {size.listeners:,} patients of one channel with a device each, at one HTTPS "
         "service on loopback. Pushes per second: from the first at the service to the last. In the end the ledger must have each "
         "once.",
-        f"pywebpush: `webpush_async` over one shared session, {AT_ONCE} at a time, on the same core; nothing checked or written.",
+        f"pywebpush: `webpush_async` over one shared session, {AT_ONCE} at a time, under uvloop as the worker, on the same core; "
+        "nothing checked or written.",
         f"{size.rounds} alternating rounds; {parts.plan}; the push service and this harness as the load client.",
     ]
