@@ -123,6 +123,8 @@ class Mailer:
                 if stopped.is_set():
                     ready.back(mail)
                     break
+                if now() - mail.checked_at > FRESH and (mail := await self._look_again(mail, ready)) is None:
+                    continue
                 began = time.monotonic()
                 try:
                     await self._send(line, mail)
@@ -135,6 +137,19 @@ class Mailer:
         finally:
             ready.end()
 
+    async def _look_again(self, mail: MailDue, ready: Ready) -> MailDue | None:
+        """Check it once more, and those behind it along with it; None when it is not to be sent any more."""
+        behind = ready.take_out(self._most - 1)
+        left: list[MailDue] = behind
+        try:
+            async with self._database.transaction() as tx:
+                checked = await mails.recheck(tx, [mail, *behind], now())
+            left = [each for each in checked if each.mail.id != mail.mail.id]
+        finally:
+            ready.bring_back(len(behind), left)
+        metrics.MAILS.labels("withdrawn").inc(1 + len(behind) - len(checked))
+        return next((each for each in checked if each.mail.id == mail.mail.id), None)
+
     def _paced(self, seconds: float) -> None:
         """So long did one email take: claim as many as leave in half the time that a look at them is fresh."""
         self._pace += (seconds - self._pace) / 16
@@ -142,13 +157,6 @@ class Mailer:
         self._most = max(few, min(many, int(few * FRESH.total_seconds() / 2 / self._pace)))
 
     async def _send(self, line: Relay | Folder, due: MailDue) -> None:
-        if now() - due.checked_at > FRESH:
-            async with self._database.transaction() as tx:
-                checked = await mails.recheck(tx, due, now())
-            if checked is None:
-                metrics.MAILS.labels("withdrawn").inc()
-                return
-            due = checked
         try:
             await line.send(compose(due.mail, self._sender))
         except Invalid:

@@ -13,7 +13,7 @@ class Ready:
     def __init__(self) -> None:
         self._line: deque[MailDue] = deque()
         self._came, self._went = asyncio.Event(), asyncio.Event()
-        self._few = 0
+        self._few = self._out = 0
         self.ended = False
         """No more are to come: there are none, or somebody who takes them has given up."""
 
@@ -28,7 +28,7 @@ class Ready:
 
     async def take(self) -> MailDue | None:
         """The next one, when it is there; None when there is none and the line has ended."""
-        while not self._line and not self.ended:
+        while not self._line and (self._out or not self.ended):
             self._came.clear()
             await self._came.wait()
         if not self._line:
@@ -37,9 +37,22 @@ class Ready:
             self._went.set()
         return self._line.popleft()
 
-    def back(self, due: MailDue) -> None:
-        """It could not be tried."""
-        self._line.append(due)
+    def take_out(self, most: int) -> list[MailDue]:
+        """Up to so many of the next ones, for whoever looks at them again; they come back by `bring_back`."""
+        taken = [self._line.popleft() for _ in range(min(most, len(self._line)))]
+        self._out += len(taken)
+        return taken
+
+    def bring_back(self, taken: int, due: Sequence[MailDue]) -> None:
+        """What is left of so many that were taken out goes to the front."""
+        self._out -= taken
+        self.back(*due)
+        self._went.set()
+
+    def back(self, *due: MailDue) -> None:
+        """To the front of the line."""
+        self._line.extendleft(reversed(due))
+        self._came.set()
 
     def end(self) -> None:
         """No more are to come."""

@@ -76,14 +76,17 @@ async def claim(tx: Transaction, most: int, at: datetime) -> tuple[list[MailDue]
     return await _checked(tx, taken, at), len(taken)
 
 
-async def recheck(tx: Transaction, due: MailDue, at: datetime) -> MailDue | None:
-    """Check a claimed mail once more, for another while; None when there is nothing to send any more, or it is not ours."""
+async def recheck(tx: Transaction, due: Sequence[MailDue], at: datetime) -> list[MailDue]:
+    """Check claimed mails once more, for another while; those that there is still something to say in and that are still ours."""
     held = await tx.rows(
-        """update mails set claimed_until = $3 where id = $1 and attempts = $2 and status = 'sending' returning id, attempts""",
-        *(due.mail.id, due.attempts, at + LEASE),
+        """with ours as materialized (
+             select m.id, m.organization_id from mails m join unnest($1::text[], $2::integer[]) as w (id, attempts) using (id)
+              where m.attempts = w.attempts and m.status = 'sending' order by m.id for update of m)
+           update mails m set claimed_until = $3 from ours where (m.id, m.organization_id) = (ours.id, ours.organization_id)
+        returning m.id, m.attempts""",
+        *([each.mail.id for each in due], [each.attempts for each in due], at + LEASE),
     )
-    checked = await _checked(tx, held, at)
-    return checked[0] if checked else None
+    return await _checked(tx, held, at)
 
 
 async def settle(fetch: Fetch, outcomes: Sequence[Outcome], at: datetime) -> None:

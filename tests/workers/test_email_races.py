@@ -5,14 +5,16 @@ Two emails are claimed at once, and the relay holds the first one up; what is do
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
+from server.db import Transaction
 from server.ids import now
-from server.notices import unsubscribing
+from server.notices import mails, unsubscribing
 from server.notices.mailing import Sender
+from server.notices.mails import MailDue
 from server.notices.relay import Relay, Where
 from tests.support.cast import Clinic
 from tests.support.issuer import Issuer
@@ -133,6 +135,32 @@ async def test_what_is_done_just_before_keeps_it_back(
     for person in (held_up, control):
         assert await notice_of(clinic, owed[person][1]) == ("sent", "sent")
     assert len(mailbox.received) == 2
+
+
+async def test_those_behind_are_looked_at_again_along_with_the_next(
+    clinic: Clinic, issuer: Issuer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(email, "FRESH", timedelta(milliseconds=500))
+    looks, recheck = [], mails.recheck
+
+    async def counted(tx: Transaction, due: Sequence[MailDue], at: datetime) -> list[MailDue]:
+        looks.append(len(due))
+        return await recheck(tx, due, at)
+
+    monkeypatch.setattr(mails, "recheck", counted)
+    people = [await clinic.team_member() for _ in range(8)]
+    for person in people:
+        await owe_email(clinic, person)
+    mailbox.answer.clear()
+    mailer = Mailer(clinic.database, lines(issuer, mailbox, 2), SENDER)
+    sending = asyncio.create_task(mailer.round(asyncio.Event()))
+    assert await asyncio.to_thread(mailbox.arrived.wait, 10)
+    await asyncio.sleep(0.6)
+    mailbox.answer.set()
+    assert await sending == 8
+    await mailer.close()
+    assert looks[0] > 1
+    assert len({each.to[0] for each in mailbox.received}) == len(mailbox.received) == 8
 
 
 @pytest.mark.catalogue("R33")
