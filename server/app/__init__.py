@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -80,15 +80,18 @@ class Application:
             lifespan=self._lifespan,
         )
 
-    def _tell(self, event: Event, text: str) -> None:
-        """A message that was written here: whoever listens here gets it as it is, the others hear of it by Redis."""
-        topic, payload = events.topic(event.organization_id, event.channel_id), events.encode(event)
-        row = self.log.told(event, text)
-        if row is None:
-            self.bus.publish(topic, payload)
-        else:
-            self.bus.tell(topic, payload)
-            self.gateway.told(row)
+    def _tell(self, written: Sequence[tuple[Event, str]]) -> None:
+        """Messages that were written here: whoever listens here gets them as they are, the others hear of them by Redis."""
+        rows = []
+        for event, text in written:
+            topic, payload = events.topic(event.organization_id, event.channel_id), events.encode(event)
+            row = self.log.told(event, text)
+            if row is None:
+                self.bus.publish(topic, payload)
+            else:
+                self.bus.tell(topic, payload)
+                rows.append(row)
+        self.gateway.told(rows)
 
     def _verifier(self) -> Verifier:
         if self.provider is None:

@@ -8,7 +8,7 @@ connection, so that it stalls nobody.
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -82,9 +82,9 @@ class Batcher:
         self,
         database: Database,
         publish: Callable[[str, bytes], None],
-        tell: Callable[[Event, str], None] | None = None,
+        tell: Callable[[Sequence[tuple[Event, str]]], None] | None = None,
     ) -> None:
-        """`tell` is told of each message that was written, with its text, if there is more to do than to `publish` it."""
+        """`tell` is told of the messages written together, with their texts, if there is more to do than to `publish` them."""
         self._database = database
         self._keys = database.keys
         self._publish = publish
@@ -237,14 +237,11 @@ class Batcher:
             _answer(send, row)
         # The senders' replies leave first: what awaits a future runs before what is scheduled after its result.
         told = [(_event(send, row), send.text) for send, row in written]
-        asyncio.get_running_loop().call_soon(self._announce, told)
+        asyncio.get_running_loop().call_soon(self._tell, told)
 
-    def _announce(self, written: list[tuple[Event, str]]) -> None:
-        for event, text in written:
-            self._tell(event, text)
-
-    def _published(self, event: Event, _text: str) -> None:
-        self._publish(events.topic(event.organization_id, event.channel_id), events.encode(event))
+    def _published(self, written: Sequence[tuple[Event, str]]) -> None:
+        for event, _ in written:
+            self._publish(events.topic(event.organization_id, event.channel_id), events.encode(event))
 
     def _held(self, send: _Send, lane: _Lane) -> None:
         self.busy += 1

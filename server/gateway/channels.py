@@ -86,6 +86,11 @@ class Group:
     floor: int = 0
     """The highest floor of any member, ever: at or above it nobody needs to be looked at one by one."""
 
+    def push(self, frame: bytes) -> None:
+        """Send it to all members."""
+        for member in self.members:
+            member.listener.outbox.push(frame)
+
 
 @dataclass(slots=True, eq=False)
 class Channel:

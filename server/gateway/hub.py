@@ -16,8 +16,9 @@ from server.gateway import protocol as p
 from server.gateway.channels import Channel, Channels, Group, Subscription
 from server.gateway.ports import Log, LogRow
 from server.gateway.reads import Reads
-from server.gateway.recovery import View, follow, view
+from server.gateway.recovery import follow
 from server.gateway.settings import Counters, GatewaySettings
+from server.gateway.spread import Spread
 from server.ids import now
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Hub:
         self.on_change: Callable[[Subscription, int], None] = lambda subscription, change: None
         """Called with 1 when a subscription begins, with -1 when it ends."""
         self.epoch = ""
+        self.spread = Spread(source, counters, self.end)
         self._log = source
         self._channels = channels
         self._reads = reads
@@ -170,22 +172,11 @@ class Hub:
 
     # Rows out
 
-    def publication(self, row: LogRow, audience: str | None) -> bytes:
-        """The row for one audience, or for nobody (None); where the log cannot say it, a void, and an alarm."""
-        if audience is None:
-            return self._log.void()
-        try:
-            return self._log.publication(row, audience)
-        except Exception:
-            self._counters.unreadable += 1
-            log.exception("event %d of channel %s cannot be read; a void goes out in its place", row.offset, row.key)
-            return self._log.void()
-
     def _deliver(self, channel: Channel, row: LogRow) -> None:
         channel.last = row.offset
         if channel.ring is not None:
             channel.ring.append(row)
-        self._spread(channel, row)
+        self.spread.row(channel, row)
         if row.written and channel.groups:
             self._time(row.written)
         self.on_row(channel)
@@ -208,43 +199,7 @@ class Hub:
             # Somebody may have been removed in between: it comes too early, and it is not worth keeping.
             self._behind(channel, row.after)
             return
-        self._spread(channel, row)
-
-    def _spread(self, channel: Channel, row: LogRow) -> None:
-        seen: dict[str, bytes] = {}
-        for group in list(channel.groups.values()):
-            audience = group.audience
-            shown = row.audience in (None, audience)
-            if shown and audience not in seen:
-                seen[audience] = self.publication(row, audience)
-            if row.ends or (shown and not _above_floor(row, group.floor)):
-                self._one_by_one(group, row, seen.get(audience, b""))
-            elif shown or row.offset:
-                self._to_all(group, seen[audience] if shown else None, row)
-
-    def _to_all(self, group: Group, data: bytes | None, row: LogRow) -> None:
-        frame = self._frame(group, data, row)
-        for member in group.members:
-            member.listener.outbox.push(frame)
-        self._counters.deliveries += len(group.members)
-
-    def _frame(self, group: Group, data: bytes | None, row: LogRow) -> bytes:
-        if data is None:
-            self._counters.voids += 1
-            return group.codec.frame(p.Publish(group.name, p.Publication(self._log.void(), row.offset)))
-        return group.codec.frame(p.Publish(group.name, p.Publication(data, row.offset, row.info)))
-
-    def _one_by_one(self, group: Group, row: LogRow, data: bytes) -> None:
-        frames: dict[View, bytes] = {}
-        for member in list(group.members):
-            sees = view(row, member)
-            if sees is View.CUT:
-                self.end(member, p.EndCode.REMOVED)
-            elif sees is View.SEE or row.offset:
-                if sees not in frames:
-                    frames[sees] = self._frame(group, data if sees is View.SEE else None, row)
-                member.listener.outbox.push(frames[sees])
-                self._counters.deliveries += 1
+        self.spread.row(channel, row)
 
     # Gaps
 
@@ -296,8 +251,3 @@ class Hub:
         elif full or (channel.held and rows):
             # More to come. With nothing read the log is behind what was heard: the next tops check asks again.
             self._gaps[channel] = None
-
-
-def _above_floor(row: LogRow, floor: int) -> bool:
-    """Whether nobody with a floor up to this one needs to be looked at one by one."""
-    return (row.offset == 0 or row.offset >= floor) and (row.target is None or row.target >= floor)

@@ -67,7 +67,7 @@ async def _history(question: p.History, grant: Grant, parts: Parts) -> p.Answer:
         sees = recovery.view(row, grant)
         if sees is recovery.View.CUT:
             raise NotFound(_NOT_YOURS)  # it ended between the grant and the reading
-        data = parts.hub.publication(row, grant.audience if sees is recovery.View.SEE else None)
+        data = parts.hub.spread.publication(row, grant.audience if sees is recovery.View.SEE else None)
         info = row.info if sees is recovery.View.SEE else None
         if not page.add(p.Publication(data, row.offset, info)):
             break

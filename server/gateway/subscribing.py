@@ -216,7 +216,7 @@ class Subscribing:
             if sees is recovery.View.CUT:
                 return portion, True
             seen = sees is recovery.View.SEE
-            data = self._parts.hub.publication(row, subscription.audience if seen else None)
+            data = self._parts.hub.spread.publication(row, subscription.audience if seen else None)
             if not portion.add(p.Publication(data, row.offset, row.info if seen else None)):
                 break
         return portion, False

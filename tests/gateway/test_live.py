@@ -76,6 +76,28 @@ async def test_connecting_while_the_database_is_away_is_a_temporary_error(failin
         assert (error["code"], error["temporary"]) == (100, True)
 
 
+async def test_what_was_written_here_together_comes_in_order_and_stops_where_a_membership_ends():
+    world = World()
+    world.join("ward", "demo-clinician")
+    leaving = world.join("ward", "demo-patient", audience="patient")
+    async with serving(world) as site, site.client("demo-clinician") as stays, site.client("demo-patient") as leaves:
+        for wire in (stays, leaves):
+            await wire.subscribe("ward")
+        site.gateway.told(
+            [
+                world.commit("ward", "one"),
+                world.commit("ward", "for staff", audience="staff"),
+                world.commit("ward", "gone", ends=(leaving.id,)),
+                world.commit("ward", "two"),
+            ]
+        )
+        assert await stays.texts("ward", 4) == [(3, "one"), (4, "for staff"), (5, "gone"), (6, "two")]
+        assert await leaves.texts("ward", 2) == [(3, "one"), (4, "void")]
+        assert (await leaves.push("ward"))["unsubscribe"]["code"] == 2000
+        with pytest.raises(TimeoutError):
+            await leaves.push("ward", within=0.1)
+
+
 async def test_each_audience_sees_its_own_and_voids_keep_the_count():
     world = World()
     world.join("ward", "demo-clinician")
