@@ -22,6 +22,8 @@ AT_ONCE = 48
 PATIENCE_SECONDS = 120.0
 SHORTEST, LONGEST = 0.5, 20.0
 """Seconds before a client comes back: as SDKs do it, the shortest, and up to twice as much more each time (protocol.md §7)."""
+ANSWERED = 5.0
+"""Seconds from the upgrade in which all of a client's commands must be answered, or it gives up, as SDKs do."""
 
 
 class Flock:
@@ -31,10 +33,10 @@ class Flock:
         self.ports = [plan["first"]]
         self.then: list[int] = plan["then"]
         self.clients = [Client(self, number, **each) for number, each in enumerate(plan["clients"])]
-        self.subscribed = self.lost = self.refused = self.recovered = self.unrecovered = self.publications = (
-            self.holes
-        ) = 0
+        self.subscribed = self.lost = self.refused = self.recovered = self.unrecovered = self.publications = 0
+        self.holes = self.given_up = 0
         self.back: list[float] = []
+        self.answers: list[float] = []
         self.first_lost = 0.0
 
     def port(self, number: int) -> int:
@@ -56,8 +58,10 @@ class Flock:
         times = sorted(each - self.first_lost for each in self.back) or [0.0]
         told = {
             name: getattr(self, name)
-            for name in ("lost", "refused", "recovered", "unrecovered", "publications", "holes")
+            for name in ("lost", "refused", "given_up", "recovered", "unrecovered", "publications", "holes")
         }
+        answers = sorted(self.answers) or [0.0]
+        told["answered"] = answers[len(answers) * 99 // 100]
         middle, most = times[len(times) // 2], times[len(times) * 99 // 100]
         return told | {"back": len(self.back), "p50": middle, "p99": most, "last": times[-1], "ended": time.monotonic()}
 
@@ -72,6 +76,8 @@ class Client(asyncio.Protocol):
         self.upgraded = self.was_in = False
         self.missing = 0
         self.attempt = 0
+        self.opened = 0.0
+        self.patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a WebSocket."""
@@ -87,6 +93,8 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Come back later: at once it would only be one of all."""
+        if self.patience is not None:
+            self.patience.cancel()
         if self.was_in:
             self.flock.gone()
             self.was_in = False
@@ -133,6 +141,8 @@ class Client(asyncio.Protocol):
 
     def begin(self) -> None:
         """Sign in, and subscribe to everything, from where one was."""
+        loop = asyncio.get_running_loop()
+        self.opened, self.patience = loop.time(), loop.call_later(ANSWERED, self.give_up)
         commands: list[dict[str, Any]] = [{"id": 1, "connect": {"token": self.token}}]
         for number, (channel, position) in enumerate(self.channels.items()):
             wish: dict[str, Any] = {"channel": channel}
@@ -140,6 +150,11 @@ class Client(asyncio.Protocol):
                 wish |= {"recover": True, "epoch": position[0], "offset": position[1]}
             commands.append({"id": number + 2, "subscribe": wish})
         self.say("\n".join(json.dumps(each, separators=(",", ":")) for each in commands))
+
+    def give_up(self) -> None:
+        """Not everything was answered."""
+        self.flock.given_up += 1
+        self.transport.abort()
 
     def heard(self, message: dict[str, Any]) -> None:
         """A reply, a publication or a ping."""
@@ -165,11 +180,13 @@ class Client(asyncio.Protocol):
         for publication in result.get("publications", ()):
             self.publication(channel, publication)
         self.missing -= 1
-        if not self.missing:
+        if not self.missing and self.patience is not None:
+            self.patience.cancel()
             self.attempt, self.was_in = 0, True
             self.flock.subscribed += 1
             if before is not None:
                 self.flock.back.append(time.monotonic())
+                self.flock.answers.append(asyncio.get_running_loop().time() - self.opened)
 
     def publication(self, channel: str, publication: dict[str, Any]) -> None:
         """One event: it must follow on the last one."""

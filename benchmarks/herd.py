@@ -160,7 +160,9 @@ def _require(told: dict[str, Any], expected: int, size: Size) -> None:
     everything. That some are not back in time is a figure that was missed, and said."""
     whole = {"lost": size.herd, "unrecovered": 0, "holes": 0}
     if told["back"] == size.herd:
-        whole |= {"recovered": size.herd * size.herd_channels, "publications": expected}
+        whole |= {"publications": expected}
+        if not told["given_up"]:  # who gives up in the middle recovers once more
+            whole |= {"recovered": size.herd * size.herd_channels}
     if any(told[name] != number for name, number in whole.items()):
         raise Failed(f"the clients tell of {json.dumps(told)}, and it should be {json.dumps(whole)}")
 
@@ -196,7 +198,8 @@ def rows(left: int, back: Return, size: Size) -> list[Figure]:
     return [
         Figure(
             f"{left} left: until the last is back and recovered", "s", [last], target=Target(WITHIN, True, False),
-            beside=f"{late}p50 / p99 {told['p50']:.1f} / {told['p99']:.1f} s; {told['refused']:,} attempts refused; gateways "
+            beside=f"{late}p50 / p99 {told['p50']:.1f} / {told['p99']:.1f} s; {told['refused']:,} attempts refused, "
+            f"{told['given_up']:,} given up; answered within {told['answered']:.2f} s of the upgrade (99 %); gateways "
             f"busy {busy} of a core meanwhile",
         ),
         Figure(
@@ -213,9 +216,10 @@ def remarks(size: Size, pinned: str) -> list[str]:
     return [
         f"All {size.herd:,} clients, each another person in {size.herd_channels} channels of {size.members}, are on one gateway, "
         "which is killed (SIGKILL). Each client waits as SDKs do (half a second and up to as much again, twice as much each time "
-        "it is refused), connects to one that is left, and subscribes from where it was. The limits on connects are the "
-        "product's own; every client has an address of its own.",
-        "Counted from the first lost connection. It fails unless every subscription recovers and every client has every message "
-        "once and in order. Statements: transactions that the database counts, of everything that goes on.",
+        "it is refused, and gives up what is not answered five seconds after its upgrade), connects to one that is left, and "
+        "subscribes from where it was. The limits on connects are the product's own; every client has an address of its own.",
+        "Counted from the first lost connection. It fails unless every subscription of those who are back recovers and they have "
+        "every message once and in order; who is not back after two minutes is counted. Statements: transactions that the "
+        "database counts, of everything that goes on.",
         f"Once each; {pinned}, and the gateway that dies beside the server.",
     ]

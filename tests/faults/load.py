@@ -43,9 +43,9 @@ class Load:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _writers: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def write(self, name: str, person: str, channels: Sequence[str]) -> None:
-        """Have somebody write."""
-        self._writers.append(asyncio.create_task(Writer(self, name, person, list(channels)).run()))
+    def write(self, name: str, person: str, channels: Sequence[str], url: str = "") -> None:
+        """Have somebody write. `url`: elsewhere than everybody."""
+        self._writers.append(asyncio.create_task(Writer(self, name, person, list(channels), url).run()))
 
     def listen(self, name: str, person: str, channels: Sequence[str]) -> None:
         """Have somebody listen."""
@@ -136,6 +136,7 @@ class Writer:
     name: str
     person: str
     channels: list[str]
+    url: str = ""
     _left: list[tuple[str, str]] = field(default_factory=list)
     """Written and answered; now and then one is sent again."""
 
@@ -145,7 +146,7 @@ class Writer:
         next_one = next(todo)
         while next_one is not None:
             with contextlib.suppress(*BROKEN, Refused):
-                async with self.load.connected(f"{self.name} (writing)", self.person) as wire:
+                async with self.load.connected(f"{self.name} (writing)", self.person, self.url) as wire:
                     while next_one is not None and not wire.over:
                         if await self._send(wire, *next_one):
                             await asyncio.sleep(self.load.pause * self.load.luck.uniform(0.5, 1.5))
