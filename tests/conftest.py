@@ -4,10 +4,13 @@ DATABASE_URL and REDIS_URL name servers to use instead of the embedded ones; the
 """
 
 import asyncio
+import functools
+import inspect
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -30,8 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for a browser, or for another program's clock, may fail once: the summary tells of each that was run again.
 
     Everything else shows a rule, a guarantee or a history; there, one failure in a thousand runs is a find.
+
+    And what waits for ever fails where it waits: the signal that pytest-timeout sends by itself, uvloop does not pass on. What
+    hangs elsewhere, such as in a fixture, ends its process a little later (timeout_method).
     """
     for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.obj = _within(_limit(item), item.obj)
         if item.path.relative_to(TESTS).parts[0] in TWICE:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
@@ -39,6 +47,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on the loop that the product runs on: it differs from asyncio's own in more than speed."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+def _limit(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    option = item.config.getoption("timeout")
+    return float(marker.args[0] if marker else item.config.getini("timeout") if option is None else option)
+
+
+def _within(limit: float, test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def run(*args: Any, **given: Any) -> None:
+        __tracebackhide__ = True
+        async with asyncio.timeout(0.9 * limit or None):
+            await test(*args, **given)
+
+    return run
 
 
 @pytest.fixture(scope="session")
