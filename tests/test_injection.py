@@ -59,6 +59,7 @@ async def rows(owner: asyncpg.Connection) -> dict[str, int]:
     return {row[0]: await owner.fetchval(f'select count(*) from "{row[0]}"') for row in await owner.fetch(named)}
 
 
+@pytest.mark.timeout(300)  # thousands of requests, one after the other
 async def test_hostile_text_is_text_or_is_refused(world: World, front: Front, owner: asyncpg.Connection) -> None:
     before, answers, odd = await rows(owner), Counter[int](), []
     for operation in OPERATIONS:
