@@ -10,6 +10,12 @@ from playwright.async_api import Browser, Page, async_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MISSING = "no Chromium on this machine: the pages were not opened"
+# What the browser itself complains of when a server is away; the last is a look for a newer service worker.
+AWAY = (
+    "WebSocket connection to",
+    "Failed to load resource",
+    "An unknown error occurred when fetching the script.",
+)
 
 
 def program() -> str | None:
@@ -53,8 +59,7 @@ class Pages:
             await page.context.close()
 
     def _said(self, kind: str, text: str) -> None:
-        # The browser itself complains about a server that is away.
-        if kind == "error" and "WebSocket connection to" not in text and "Failed to load resource" not in text:
+        if kind == "error" and not any(complaint in text for complaint in AWAY):
             self.errors.append(text)
 
 
