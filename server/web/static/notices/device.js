@@ -70,6 +70,15 @@ export class Device {
     this.#changed();
   }
 
+  /** It was removed from another device: it takes no pushes until somebody asks for them here. */
+  async removed() {
+    this.#ours = false;
+    this.#forget();
+    const { pushManager } = await worker();
+    await (await pushManager.getSubscription())?.unsubscribe();
+    this.#changed();
+  }
+
   /** Signing out: whoever sits here next is told nothing. The same person coming back takes it up again. */
   async leave() {
     if (this.#ours) await this.#quietly(() => this.#remove());
@@ -125,15 +134,8 @@ export class Device {
       await work();
     } catch (error) {
       if (!error.code) throw error;
-      if (error.code === REMOVED) await this.#removed();
+      if (error.code === REMOVED) await this.removed();
     }
-  }
-
-  /** Removed from another device: it takes no pushes until somebody asks for them here. */
-  async #removed() {
-    this.#forget();
-    const { pushManager } = await worker();
-    await (await pushManager.getSubscription())?.unsubscribe();
   }
 
   #owner() {

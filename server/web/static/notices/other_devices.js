@@ -15,29 +15,30 @@ const NO_MORE = 404; // it has been removed meanwhile
 export class OtherDevices {
   element = h("section", { class: "profile-block", hidden: true });
   #wire;
-  #own;
+  #device;
   #title = h("h3", { tabindex: "-1" }, "Other devices");
   #list = h("ul", { class: "devices" });
   #words = h("p", { role: "status" });
 
-  /** @param own `() →` the id of this device, or null */
-  constructor(wire, own) {
+  /** @param device this one, see Device */
+  constructor(wire, device) {
     this.#wire = wire;
-    this.#own = own;
+    this.#device = device;
     this.element.append(this.#title, h("p", { class: "quiet" }, WORDS), this.#list, this.#words);
   }
 
-  /** Fetches and draws them. Throws a WireError. */
-  async draw() {
-    const { devices } = await this.#wire.rpc("device.list");
-    const others = devices.filter(({ device_id: id }) => id !== this.#own());
-    this.#list.replaceChildren(...others.map((device, at) => this.#row(device, at)));
-    if (others.length) this.element.hidden = false; // once shown it stays: it says what was done
+  /** Fetches and draws them, and says itself what goes wrong. Where this device has been removed from another, it learns of it. */
+  again() {
+    return this.#saying(() => this.#draw());
   }
 
-  /** The same, once more; says itself what goes wrong. */
-  again() {
-    return this.#saying(() => this.draw());
+  async #draw() {
+    const { id } = this.#device;
+    const { devices } = await this.#wire.rpc("device.list");
+    const others = devices.filter(({ device_id: known }) => known !== id);
+    if (id && others.length === devices.length) await this.#device.removed();
+    this.#list.replaceChildren(...others.map((device, at) => this.#row(device, at)));
+    if (others.length) this.element.hidden = false; // once shown it stays: it says what was done
   }
 
   #row(device, at) {
@@ -53,7 +54,7 @@ export class OtherDevices {
     say(this.#words, "One moment…");
     await this.#saying(async () => {
       await this.#wire.rpc("device.end", { device_id: id }).catch(unlessGone);
-      await this.draw();
+      await this.#draw();
       say(this.#words, "Removed.");
     });
     const buttons = this.#list.querySelectorAll("button");

@@ -54,11 +54,11 @@ async function draw(page, place) {
   };
   const switches = new Switches({ me, hints: HINTS, set });
   const device = new ThisDevice(page.device, () => set({ push: true }));
-  const others = new OtherDevices(page.wire, () => page.device.id);
+  const others = new OtherDevices(page.wire, page.device);
   const quiet = new QuietHours({ me, set: (hours) => set({ quiet: hours }) });
   try {
+    await others.again(); // first: this device may turn out to be none any more
     quiet.draw(drawn(await page.wire.rpc("notice.preferences")));
-    await others.draw();
     place.replaceChildren(switches.element, device.element, others.element, quiet.element);
     switches.focus();
   } catch (error) {
