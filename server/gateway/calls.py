@@ -3,12 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from server.gateway.settings import GatewaySettings
 
 Job = Callable[[], Awaitable[Any]]
 """Begins something. A future is waited for as it is; anything else gets a task."""
+Then = Callable[[asyncio.Future[Any]], None]
+"""What is done with it when it is done."""
 
 
 class Calls:
@@ -20,20 +23,20 @@ class Calls:
         self._settings = settings
         self._tasks = tasks
         self._begun = 0
-        self._waiting: deque[tuple[Job, int]] | None = None  # an empty one takes 760 bytes
+        self._waiting: deque[tuple[Job, int, Then | None]] | None = None  # an empty one takes 760 bytes
         self._bytes = 0
         self._idle: asyncio.Event | None = None
 
-    def add(self, job: Job, size: int) -> bool:
-        """Begin a job, or let it wait. False: too much waits already. The job must not raise; `size` in bytes."""
+    def add(self, job: Job, size: int, then: Then | None = None) -> bool:
+        """Begin a job, or let it wait. False: too much waits already. Without `then` it must not raise; `size` in bytes."""
         if self._begun < self._settings.rpc_in_flight:
-            self._begin(job)
+            self._begin(job, then)
             return True
         settings = self._settings
         self._waiting = waiting = self._waiting or deque()
         if len(waiting) >= settings.rpc_waiting or self._bytes + size > settings.rpc_waiting_bytes:
             return False
-        waiting.append((job, size))
+        waiting.append((job, size, then))
         self._bytes += size
         return True
 
@@ -48,18 +51,25 @@ class Calls:
             self._idle = asyncio.Event()
             await self._idle.wait()
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Job, then: Then | None) -> None:
         self._begun += 1
         task = asyncio.ensure_future(job())
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        # One callback: each is a turn of its own in the loop.
+        task.add_done_callback(self._done if then is None else partial(self._over, then))
+
+    def _over(self, then: Then, task: asyncio.Future[Any]) -> None:
+        try:
+            then(task)
+        finally:
+            self._done(task)
 
     def _done(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         self._begun -= 1
         if self._waiting:
-            job, size = self._waiting.popleft()
+            job, size, then = self._waiting.popleft()
             self._bytes -= size
-            self._begin(job)
+            self._begin(job, then)
         elif not self._begun and self._idle is not None:
             self._idle.set()

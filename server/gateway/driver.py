@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from random import random
 
@@ -10,7 +10,7 @@ from server import metrics
 from server.errors import Unavailable, WarmlineError
 from server.gateway import protocol as p
 from server.gateway import questions
-from server.gateway.calls import Calls, Job
+from server.gateway.calls import Calls, Job, Then
 from server.gateway.channels import Subscription
 from server.gateway.connection import Connection
 from server.gateway.doors import Knock
@@ -85,8 +85,8 @@ class Driver:
         self._perform(effects)
 
     def take(self, data: bytes) -> None:
-        """One message from a client that is `admitted`."""
-        self._perform(self._heard(data))
+        """One message from a client that is `admitted`. No command brings the machine's deadline forward."""
+        self._carry_out(self._heard(data))
 
     def _heard(self, data: bytes) -> list[Effect]:
         if self.draining or self._connection.closed:
@@ -156,12 +156,16 @@ class Driver:
     # What the machine says
 
     def _perform(self, effects: Sequence[Effect]) -> None:
+        self._carry_out(effects)
+        self._arm()
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Say():
                     self._say(effect.message)
                 case Call():
-                    self._begin(effect.id, effect.data, partial(self._call, effect))
+                    self._begin(effect.id, effect.data, partial(self._call, effect), partial(self._called, effect.id))
                 case Ask():
                     data = effect.question.data if isinstance(effect.question, p.PublishRequest) else b""
                     self._begin(effect.question.id, data, partial(self._ask, effect.question))
@@ -174,7 +178,6 @@ class Driver:
                 case _:
                     assert isinstance(effect, Close)  # Admit is dealt with where it comes from
                     self._end(effect.code)
-        self._arm()
 
     def _say(self, message: p.Message) -> None:
         if not self._over:
@@ -230,18 +233,14 @@ class Driver:
             self._knock.over()
             self._knock = None
 
-    def _begin(self, number: int, data: bytes, job: Job) -> None:
-        if not self._calls.add(job, len(data)):
+    def _begin(self, number: int, data: bytes, job: Job, then: Then | None = None) -> None:
+        if not self._calls.add(job, len(data), then):
             busy = p.Error(p.ErrorCode.TOO_MANY_REQUESTS, "Too many commands at once. Try again in a moment.", True)
             self._say(p.Reply(number, busy))
 
-    def _call(self, call: Call) -> asyncio.Future[bytes]:
+    def _call(self, call: Call) -> Awaitable[bytes]:
         assert self._connection.admission is not None
-        running = asyncio.ensure_future(
-            self._parts.policy.rpc(self._connection.admission.identity, call.method, call.data)
-        )
-        running.add_done_callback(partial(self._called, call.id))
-        return running
+        return self._parts.policy.rpc(self._connection.admission.identity, call.method, call.data)
 
     def _called(self, number: int, running: asyncio.Future[bytes]) -> None:
         if running.cancelled():
