@@ -125,8 +125,8 @@ class Line:
                     async with asyncio.timeout(5):
                         packed = [_pack((verb, topic.encode(), data)) for topic, data in batch]
                         await connection.send_packed_command(b"".join(packed), check_health=False)
-                        answers = [await _parser(connection).read_response() for _ in batch]
-                    self._answered([answer for answer in answers if isinstance(answer, Exception)])
+                        refused = await _refused(_parser(connection), len(batch))
+                    self._answered(refused)
                 await self._filled.wait()
         finally:
             await connection.disconnect(nowait=True)
@@ -224,6 +224,20 @@ class Line:
                 first, self._missed, self.connected = False, False, True
                 self._ears.restored()
             await self._changed.wait()
+
+
+async def _refused(parser: Any, count: int) -> list[Exception]:
+    """Wait for so many answers; those that are refusals."""
+    refused: list[Exception] = []
+    while count:
+        answer = parser._reader.gets()
+        if answer is NOT_ENOUGH_DATA:
+            await parser.read_from_socket()
+            continue
+        count -= 1
+        if isinstance(answer, Exception):
+            refused.append(answer)
+    return refused
 
 
 def _parser(connection: Any) -> Any:
