@@ -1,6 +1,7 @@
 """Whether some order explains what was observed: of operations that ran at the same time, one after the other must come to the
 same results and to the same end (domain.md's rules know no halves)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,8 @@ class Search:
     end: Clinic
     tried: int = 0
     closest: list[str] = field(default_factory=lambda: ["no order gives these results"])
+    vain: dict[tuple[int, ...], list[Clinic]] = field(default_factory=lambda: defaultdict(list))
+    """By how much of each line is done: situations from which nothing goes on. Whatever order led there, it is one."""
 
     def order(self, start: Clinic) -> list[tuple[Step, Outcome]] | None:
         """An order that explains it, or None; `closest` then says what the nearest end lacks."""
@@ -43,6 +46,8 @@ class Search:
             if lacking and (len(lacking) < len(self.closest) or self.closest[0].startswith("no order")):
                 self.closest = lacking
             return None if lacking else []
+        if clinic in self.vain[done]:
+            return None
         for number, line in enumerate(self.lines):
             if done[number] == len(line) or self.tried > _MOST:
                 continue
@@ -54,6 +59,7 @@ class Search:
                     rest = self._from(outcome.after, further)
                     if rest is not None:
                         return [(step, outcome), *rest]
+        self.vain[done].append(clinic)
         return None
 
 

@@ -68,3 +68,13 @@ def test_a_refusal_needs_its_reason() -> None:
     assert Search([refused], start).order(start) is None
     nobody = replace(start, net=None, patients={"p": Patient(ACTIVE, "last", "c")})
     assert Search([refused], nobody).order(nobody) is not None
+
+
+def test_an_order_is_found_among_more_than_can_be_tried() -> None:
+    """Whoever is archived changes nothing after; what else happens can be in any order, and there are millions of them."""
+    start = clinic()
+    before = Step("set_net", "last", {"person": None}, OK)
+    others = [[Step("preview", "next", {"person": "far", "successor": None}, OK)] * 3] * 4
+    end = replace(archived(start, "next", 5, 1), net=None)
+    assert Search([ARCHIVING, *others, [before]], end).order(start) is not None
+    assert Search([ARCHIVING, *others, [before]], replace(end, net="far")).order(start) is None
