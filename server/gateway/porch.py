@@ -1,8 +1,9 @@
 """Handshakes that wait: while many connect at once, no more are taken up than are looked up in time.
 
-An SDK gives its connect command five seconds, and counts from the upgrade; before that it waits longer (browsers for minutes,
-centrifuge-python for ten seconds). So whoever cannot be served yet waits in front of the upgrade, where waiting costs next to
-nothing, and those who are connected are served meanwhile. Who has waited in vain is told 503, and comes again later.
+An SDK gives its commands five seconds, and counts from the upgrade; for that browsers wait as long as it takes. So whoever
+cannot be served yet waits in front of it, where waiting costs next to nothing, and those who are connected are served
+meanwhile. Who loses patience before (centrifuge-python after five seconds, centrifuge-go after one) has gone, and costs nothing
+either; who has waited in vain is told 503, and comes again later.
 """
 
 import asyncio

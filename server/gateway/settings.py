@@ -44,7 +44,7 @@ class GatewaySettings:
     connects_waiting: int = 10_000
     """Handshakes in line for that; beyond it 503."""
     handshake_patience: float = 9
-    """How long a handshake stands in line; then 503. Of the SDKs' own patience the shortest but for Go's is 10 s."""
+    """How long a handshake stands in line; then 503. Who is refused waits up to 20 s before the next attempt."""
     connect_patience: float = 3
     """How long a connect waits, that was let in and finds others before it; then error 111. SDKs give up after 5 s."""
     unauthenticated: int = 1_000
