@@ -108,6 +108,13 @@ class Worker:
                 await asyncio.sleep(0.02)
         return found
 
+    async def counted(self, count: int) -> list[int]:
+        """What the worker has put on the icon, as a test's script noted it in `self.counted`, once it was so often."""
+        async with asyncio.timeout(10):
+            while len(found := await self.run("self.counted")) < count:
+                await asyncio.sleep(0.02)
+        return list(found)
+
     async def run(self, script: str) -> Any:
         """Evaluate something inside the worker."""
         [worker] = self._page.context.service_workers

@@ -24,7 +24,7 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate") event.respondWith(page(request));
   else if (PARTS.includes(new URL(request.url).pathname)) event.respondWith(part(request));
 });
-self.addEventListener("push", (event) => event.waitUntil(pushed(event.data)));
+self.addEventListener("push", (event) => event.waitUntil(inTurn(() => pushed(event.data))));
 self.addEventListener("notificationclick", (event) => event.waitUntil(clicked(event.notification)));
 self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(changed(event)));
 
@@ -64,6 +64,15 @@ async function part(request) {
 }
 
 // ---- pushes
+
+let turn = Promise.resolve();
+
+/** One after the other, as they came: else what was read may show after all, and an older count stay on the icon. */
+function inTurn(work) {
+  const done = turn.then(work);
+  turn = done.catch(() => {});
+  return done;
+}
 
 /** "message": one notification per channel stands, a newer one takes its place. "read": it was read elsewhere, and goes. */
 async function pushed(data) {
