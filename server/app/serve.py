@@ -24,6 +24,14 @@ COLLECTIONS = (20_000, 20, 50)
 and what is old makes it walk through all connections: a tenth of the time with 3,000 of them (benchmarks/README.md)."""
 
 
+BACKLOG = 4_096
+"""Connections that the kernel keeps until they are accepted, as far as it lets us (net.core.somaxconn). What finds no place tries
+again after one second, three, seven, fifteen: a herd would be back in half a minute."""
+ACCEPTS = 16
+"""Connections accepted in one turn of the event loop. libuv takes one from each listening handle, so there are so many, of one
+and the same socket: with one alone, a loop that is busy accepts a few hundred in a second."""
+
+
 class _Server(uvicorn.Server):
     """uvicorn, but its connections are told to come back (3001), spread over a moment, before it hangs up on them."""
 
@@ -64,16 +72,23 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=10,
         **application.gateway.uvicorn_options(),
     )
     server = _Server(config, application)
     gc.set_threshold(*COLLECTIONS)
     gc.freeze()  # the program itself is no garbage
-    with _listener(settings) as listener:
-        server.run(sockets=[listener])
+    with contextlib.ExitStack() as open_:
+        server.run(sockets=[open_.enter_context(one) for one in listeners(settings)])
     if not server.started:
         sys.exit(1)  # the log says what was away
+
+
+def listeners(settings: Settings) -> list[socket.socket]:
+    """The socket that the settings name, as often as the event loop is to accept from it in one turn. Raises Misconfigured."""
+    listener = _listener(settings)
+    return [listener, *(listener.dup() for _ in range(ACCEPTS - 1))]
 
 
 def _listener(settings: Settings) -> socket.socket:
@@ -89,6 +104,6 @@ def _listener(settings: Settings) -> socket.socket:
         raise Misconfigured(
             f"HOST, PORT: {settings.host}:{settings.port} cannot be listened on ({wrong.strerror}). Name a free one"
         ) from None
-    listener.listen(4096)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
