@@ -9,7 +9,7 @@ from server.app.serve import ACCEPTS, BACKLOG, listeners
 from server.dev.embedded import free_port
 from tests.support.issuer import Issuer
 
-CROWD = 64
+CROWD = 4 * ACCEPTS
 
 
 def test_a_crowd_is_accepted_in_a_few_turns(issuer: Issuer) -> None:
