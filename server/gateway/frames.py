@@ -2,6 +2,9 @@
 
 TEXT = 0x81
 BINARY = 0x82
+CLOSE = 0x88
+PING = 0x89
+PONG = 0x8A
 
 
 def frame(kind: int, payload: bytes) -> bytes:
@@ -36,3 +39,13 @@ def bounds(data: bytes, at: int) -> tuple[int, int]:
 def is_message(data: bytes, at: int) -> bool:
     """Whether the frame that begins there is a whole message of a client: final, masked, text or binary, no extension."""
     return data[at] in (TEXT, BINARY) and data[at + 1] > 127
+
+
+def is_ping(data: bytes, at: int) -> bool:
+    """Whether the frame that begins there is a ping as a client sends it: masked, and with no more than a ping may carry."""
+    return data[at] == PING and 127 < data[at + 1] < 254
+
+
+def is_close(data: bytes, at: int) -> bool:
+    """Whether it is the end, or the answer to ours."""
+    return data[at] == CLOSE

@@ -6,8 +6,9 @@ compression negotiated (performance.md §3). What it changes besides:
 
 - an empty Sec-WebSocket-Protocol header, as older Python clients send it, is dropped before the library refuses it;
 - messages reach the application as bytes: the codec checks UTF-8, and answers with our close code rather than 1007;
-- frames are cut here: what is a whole message in one frame, as nearly all are, goes straight to whoever takes it, and only
-  the rest (fragments, pings, closings, what is wrong or too large) to the library, which takes three times as long;
+- frames are cut here: what is a whole message in one frame, as nearly all are, goes straight to whoever takes it, pings are
+  answered, and only the rest (fragments, closings, what is wrong or too large) goes to the library, which takes many times as
+  long: whoever floods us with the one or the other must not keep the others waiting. Once it is over, only the end is heard;
 - a message that is too large, or in absurdly many fragments, closes with 3501; the library's 1009 would keep browsers
   away for good (protocol.md §7);
 - whoever does not finish closing in time is aborted: closing in order would wait for a full buffer for ever.
@@ -26,7 +27,7 @@ from websockets.http11 import Request
 from websockets.speedups import apply_mask
 
 from server.gateway.arrival import EXTENSION, Arriving
-from server.gateway.frames import bounds, is_message
+from server.gateway.frames import PONG, bounds, frame, is_close, is_message, is_ping
 from server.gateway.light import Gate, Inbox
 from server.gateway.protocol import CloseCode
 
@@ -168,13 +169,24 @@ class GatewayProtocol(Arriving):
                 break
             if is_message(data, at) and not self.conn.expect_continuation_frame:
                 self._message(apply_mask(data[start:end], data[start - 4 : start]))
-            else:
+            elif is_ping(data, at):
+                self._pong(apply_mask(data[start:end], data[start - 4 : start]))
+            elif self.open or is_close(data, at):
                 super().data_received(data[at:end])
             at = end
         self._rest = data[at:]
 
+    def _pong(self, payload: bytes) -> None:
+        """Answer a ping, unless the peer pings and does not read the answers: they would pile up here."""
+        if not self.open:
+            return
+        if self.buffered() > MAX_UNREAD_PONGS:
+            self.abort()
+            return
+        self.write(frame(PONG, payload))
+
     def handle_ping(self) -> None:
-        """Answer it, unless the peer pings and does not read the answers: they would pile up here."""
+        """The same, of one that came before frames were cut here."""
         if self.buffered() > MAX_UNREAD_PONGS:
             self.abort()
             return

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 import struct
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -131,6 +132,37 @@ async def test_absurdly_many_fragments():
         for _ in range(MAX_FRAGMENTS + 100):
             raw.send(0, b"", final=False)
         assert await raw.close_code() == 3501
+        await raw.end()
+
+
+@pytest.mark.catalogue("S22", "S25")
+async def test_a_flood_of_pings_and_of_what_comes_after_the_end_is_not_left_to_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """It takes forty microseconds for a frame: with a flood of them all others would wait for seconds."""
+    given, take = 0, WebSocketsSansIOProtocol.data_received
+
+    def counted(protocol: WebSocketsSansIOProtocol, data: bytes) -> None:
+        nonlocal given
+        given += 1
+        take(protocol, data)
+
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(1, b'{"id":1,"connect":{"token":"demo-clinician"}}')
+        await raw.frame()
+        monkeypatch.setattr(WebSocketsSansIOProtocol, "data_received", counted)
+        for payload in (b"", b"x" * 125, b"there"):
+            raw.send(9, payload)
+            assert await raw.frame() == (0x8A, payload)
+        assert given == 0
+        raw.writer.write(frames(*[(0 if n else 1, b"x", False) for n in range(MAX_FRAGMENTS + 20_000)]))
+        assert await raw.close_code() == 3501
+        raw.send(8, struct.pack("!H", 3501))
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                await raw.reader.read()
+        assert given <= MAX_FRAGMENTS + 3
         await raw.end()
 
 
