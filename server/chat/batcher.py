@@ -198,10 +198,11 @@ class Batcher:
             self._queue(lane_key, lane)
 
     async def _write(self, batch: list[_Send]) -> None:
-        columns: tuple[list[Any], ...] = (
+        replies = [send.reply_to for send in batch]
+        columns: tuple[list[Any] | None, ...] = (
             [send.who.organization_id for send in batch], [send.channel_id for send in batch],
             [send.who.person_id for send in batch], [send.message_id for send in batch], [send.client_id for send in batch],
-            [send.reply_to for send in batch], [send.key_id for send in batch], [send.ciphertext for send in batch],
+            replies if any(replies) else None, [send.key_id for send in batch], [send.ciphertext for send in batch],
         )  # fmt: skip
         began = perf_counter()
         rows = await self._database.writes.fetch(_CALL, *columns)
