@@ -179,19 +179,28 @@ class Redis(EmbeddedServer):
             writer.close()
 
 
+_kept: list[socket.socket] = []
+
+
 def free_port() -> int:
     """A port nobody listens on, below the range that outgoing connections are numbered from.
 
-    From within that range, a client that reconnects while the server is down could take the server's own port.
+    From within that range, a client that reconnects while the server is down could take the server's own port. It is kept for
+    this process as long as it lives: until whoever it is for listens, seconds later, nobody else is given the same one. What
+    stands for that is the UDP port of the same number, which nobody uses.
     """
     while True:
         port = random.randrange(15_000, 32_000)
+        token = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe:
             try:
+                token.bind(("127.0.0.1", port))
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                token.close()
                 continue
-            return port
+        _kept.append(token)
+        return port
 
 
 def environment() -> dict[str, str]:
