@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from server.chat import batcher
 from server.chat.batcher import Batcher
 from server.cli import main
 from server.db import Database
-from server.gateway import hub
+from server.gateway import spread
 from server.gateway.hub import Hub
 from server.gateway.parts import Parts
 from server.gateway.reads import Reads
@@ -76,7 +77,7 @@ class _PublishedFirst(_Writes):
                 for row in rows
                 if row["outcome"] == "ok" and (send := sends[row["item"] - 1])
             ]
-            of._announce(done)
+            of._tell(done)
             await asyncio.sleep(0.01)
             if random.random() < 0.1:
                 await transaction.rollback()
@@ -167,7 +168,7 @@ def memory_only() -> None:
 
 def no_second_look() -> None:
     """Whoever was let in once stays in."""
-    hub.view = lambda row, viewer: View.SEE if view(row, viewer) is View.CUT else view(row, viewer)  # type: ignore[assignment]
+    spread.view = lambda row, viewer: View.SEE if view(row, viewer) is View.CUT else view(row, viewer)  # type: ignore[assignment]
 
 
 def die_after_commit() -> None:
@@ -184,15 +185,19 @@ def die_after_commit() -> None:
 
 def die_before_publish() -> None:
     """A send of "die before publish …" is written and answered, and its process is gone before anybody is told."""
-    announce, doomed = Batcher._announce, set[str]()
+    make, answer, doomed = Batcher.__init__, batcher._answer, set[str]()
 
-    def dying(self: Batcher, written: list[Any]) -> None:
-        if any(event.words.message_id in doomed for event, _ in written):
-            asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGKILL)
-            return
-        announce(self, written)
+    def made(self: Batcher, *args: Any) -> None:
+        make(self, *args)
+        tell = self._tell
 
-    answer = batcher._answer
+        def dying(written: Sequence[Any]) -> None:
+            if any(event.words.message_id in doomed for event, _ in written):
+                asyncio.get_running_loop().call_later(0.2, os.kill, os.getpid(), signal.SIGKILL)
+                return
+            tell(written)
+
+        self._tell = dying
 
     def marked(send: Any, row: Any) -> None:
         if row["outcome"] == "ok" and send.text.startswith("die before publish"):
@@ -200,7 +205,7 @@ def die_before_publish() -> None:
         answer(send, row)
 
     batcher._answer = marked
-    Batcher._announce = dying  # type: ignore[method-assign]
+    Batcher.__init__ = made  # type: ignore[method-assign]
 
 
 def dying_gateway() -> None:
