@@ -8,6 +8,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from server import metrics
 from server.gateway import handshake
 from server.gateway.doors import BUSY
 from server.gateway.handshake import Handshake
@@ -22,6 +23,7 @@ _REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n"
     b"Content-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(_SAID), _SAID)
 )
+_UNREADABLE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _FORWARDED = b"x-forwarded-for"
 
 
@@ -64,8 +66,17 @@ class Arriving(WebSocketsSansIOProtocol):
         opening = None if self.config.ws_per_message_deflate else handshake.read(request)
         if opening is None:
             super().data_received(request)
+            if not self.handshake_initiated:
+                self._unreadable()
         else:
             self._open(opening)
+
+    def _unreadable(self) -> None:
+        """The library finds no request in it. What it says to that uvicorn does not send, and nobody would ever hang up."""
+        metrics.HANDSHAKES_REFUSED.labels("400").inc()
+        self.transport.write(b"".join(self.conn.data_to_send()) or _UNREADABLE)
+        self.close_sent = True
+        self.transport.close()
 
     def _open(self, opening: Handshake) -> None:
         """Hand it to the application, as `handle_connect` does with what the library has read."""

@@ -257,3 +257,26 @@ async def test_beyond_all_sockets_one_is_told_503_and_who_is_in_stays() -> None:
         assert await site.honest() == "HTTP/1.1 200 OK"
         for _, writer in inside:
             writer.transport.abort()
+
+
+UPGRADE = f"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
+
+
+@pytest.mark.catalogue("R24")
+@pytest.mark.parametrize(
+    ("query", "more", "status"),
+    [
+        ("", "Content-Length: 5\r\n\r\nHello", b" 400 "),
+        ("", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b" 400 "),
+        ("", f"X-A: {'a' * 9_000}\r\n\r\n", b" 431 "),
+        (f"?{'a' * 9_000}", "\r\n", b" 414 "),
+    ],
+)
+async def test_an_upgrade_that_cannot_be_read_is_refused_and_let_go(query: str, more: str, status: bytes) -> None:
+    async with house(head_bytes=32_768) as site:
+        reader, writer = await site.open()
+        writer.write(f"GET {PATH}{query} HTTP/1.1\r\n{UPGRADE}{more}".encode())
+        assert status in (await ended(reader)).split(b"\r\n")[0]
+        while site.sockets:
+            await asyncio.sleep(0.01)
+        writer.close()
