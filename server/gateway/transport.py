@@ -52,8 +52,10 @@ class GatewayProtocol(Arriving):
         """Takes messages as they come, once it is set; until then they wait for the application, one at a time."""
         self._chunks = 0
         self._cutting = False
-        self._rest = b""
+        self._rest: bytearray | None = None
         """The beginning of a frame that is not all here yet."""
+        self._whole = 0
+        """How many bytes that frame has, as far as its header says."""
 
     @property
     def open(self) -> bool:
@@ -156,25 +158,33 @@ class GatewayProtocol(Arriving):
         self._chunks += 1
         if not self._cutting:
             super().data_received(data)
-            return
-        data = self._rest + data if self._rest else data
+        elif self._rest is None:
+            self._cut(data)
+        else:
+            # In pieces it is put together once: copied for each of them, a large one in small ones would hold up everybody.
+            self._rest += data
+            if len(self._rest) >= self._whole:
+                data, self._rest = bytes(self._rest), None
+                self._cut(data)
+
+    def _cut(self, data: bytes) -> None:
         at, size = 0, len(data)
         while at < size:
             start, end = bounds(data, at)
             if end - start > self.config.ws_max_size:
-                self._cutting, self._rest = False, b""
+                self._cutting = False
                 super().data_received(data[at:])
                 return
             if end > size or not start:
-                break
-            if is_message(data, at) and not self.conn.expect_continuation_frame:
+                self._rest, self._whole = bytearray(data[at:]), end - at
+                return
+            if is_message(data, at) and self.conn.current_size is None:
                 self._message(apply_mask(data[start:end], data[start - 4 : start]))
             elif is_ping(data, at):
                 self._pong(apply_mask(data[start:end], data[start - 4 : start]))
             elif self.open or is_close(data, at):
                 super().data_received(data[at:end])
             at = end
-        self._rest = data[at:]
 
     def _pong(self, payload: bytes) -> None:
         """Answer a ping, unless the peer pings and does not read the answers: they would pile up here."""

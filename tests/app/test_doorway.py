@@ -259,7 +259,9 @@ async def test_beyond_all_sockets_one_is_told_503_and_who_is_in_stays() -> None:
             writer.transport.abort()
 
 
-UPGRADE = f"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
+UPGRADE = (
+    f"Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n"
+)
 
 
 @pytest.mark.catalogue("R24")

@@ -44,7 +44,7 @@ def test_the_internals_are_there():
         assert list(inspect.signature(getattr(WebSocketsSansIOProtocol, method)).parameters) == list(
             inspect.signature(getattr(GatewayProtocol, method)).parameters
         ), method
-    assert protocol.conn.expect_continuation_frame is False
+    assert protocol.conn.current_size is None
 
 
 def test_what_uvicorn_must_be_told():
@@ -211,6 +211,39 @@ async def test_messages_arrive_whole_however_the_network_cuts_them():
             assert [json.loads(payload)["id"] for payload in replies] == list(range(1, len(said) + 2))
             assert [len(json.loads(payload)["rpc"]["data"]) for payload in replies[1:]] == SIZES
             await raw.end()
+
+
+@pytest.mark.catalogue("S22")
+async def test_a_large_message_in_small_pieces_is_put_together_once():
+    """If it were copied for each piece, a megabyte in pieces of a hundred bytes would be five gigabytes."""
+    looked = []
+
+    def counted(data: bytes, at: int) -> tuple[int, int]:
+        looked.append(len(data))
+        return bounds(data, at)
+
+    text = b'{"id":1,"rpc":{"method":"echo","data":"%s"}}' % (b"x" * 200_000)
+    stream = frames((1, text, True), (1, b"after", True))
+    config = uvicorn.Config(lambda *_: None, ws=GatewayProtocol, log_config=None)
+    config.load()
+    protocol, taken = GatewayProtocol(config, ServerState(), {}), list[bytes]()
+    protocol._cutting, protocol._message = True, taken.append  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.gateway.transport.bounds", counted)
+        for at in range(0, len(stream), 100):
+            protocol.data_received(stream[at : at + 100])
+    assert taken == [text, b"after"]
+    assert sum(looked) < 5 * len(stream)
+
+
+@pytest.mark.catalogue("S22")
+async def test_a_message_inside_of_another_ones_fragments_is_against_the_rules():
+    async with serving(World()) as site:
+        raw, _ = await Raw.to(site)
+        raw.send(1, b'{"id":1,', final=False)
+        raw.send(1, b'{"id":1,"connect":{"token":"a"}}')
+        assert await raw.close_code() == 1002
+        await raw.end()
 
 
 async def test_a_connection_that_is_left_to_the_library_is_served_as_well():
