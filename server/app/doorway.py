@@ -72,6 +72,7 @@ class Doorway(HttpToolsProtocol):
         self._head = 0
         self._timer: asyncio.TimerHandle | None = None
         self._turned_away = False
+        self._too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to wait."""
@@ -106,7 +107,8 @@ class Doorway(HttpToolsProtocol):
         self._arm(self._hall.request_seconds)
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         whole = self.app
-        if size > self._hall.head_bytes:
+        self._too_large = size > self._hall.head_bytes
+        if self._too_large:
             metrics.LIMITED.labels("requests").inc()
             self.app = PlainTextResponse("The request's head is too large.\n", 431, {"Connection": "close"})
         super().on_headers_complete()
@@ -118,7 +120,10 @@ class Doorway(HttpToolsProtocol):
         self._disarm()
 
     def handle_websocket_upgrade(self) -> None:
-        """From here on it is the gateway's."""
+        """From here on it is the gateway's, where it may have to wait, with its head."""
+        if self._too_large:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return
         self._gone()
         super().handle_websocket_upgrade()
 

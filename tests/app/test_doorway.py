@@ -282,3 +282,10 @@ async def test_an_upgrade_that_cannot_be_read_is_refused_and_let_go(query: str, 
         while site.sockets:
             await asyncio.sleep(0.01)
         writer.close()
+
+
+async def test_an_upgrade_with_a_huge_head_is_refused_even_if_it_comes_at_once() -> None:
+    async with house(head_bytes=8_192) as site:
+        head = f"GET {PATH} HTTP/1.1\r\n{UPGRADE}"
+        assert " 101 " in await site.ask(f"{head}X-A: {'a' * 7_000}\r\n\r\n".encode())
+        assert " 431 " in await site.ask(f"{head}X-A: {'a' * 4_000}\r\nX-B: {'b' * 5_000}\r\n\r\n".encode())
