@@ -69,8 +69,8 @@ class Porch:
 
     def leave(self, one: Arrival) -> None:
         """Its peer has gone, or its turn has come. Saying so again does nothing."""
-        address, _ = self._line.pop(one, ("", 0.0))
-        if address:
+        if one in self._line:
+            address, _ = self._line.pop(one)
             self._counts.give_back(address)
 
     def close(self) -> None:

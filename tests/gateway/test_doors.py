@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from server.errors import TooMany
 from server.gateway.doors import BUSY, Turnstile
+from server.gateway.porch import Porch
 from server.limits import Rate
 from tests.gateway.raw import Raw
 from tests.gateway.wire import QUICK, Site, Wire, serving
@@ -238,6 +239,30 @@ async def crowded() -> AsyncIterator[tuple[Site, asyncio.Event]]:
             await asyncio.sleep(0.01)
         yield site, hold
         hold.set()
+
+
+async def test_who_has_no_address_any_more_gives_their_place_back_too() -> None:
+    """As of a peer who has reset the connection by the time it is asked for, or behind a Unix socket."""
+
+    class Nobody:
+        def address(self) -> str:
+            return ""
+
+        def proceed(self) -> None:
+            pass
+
+        def turn_away(self) -> None:
+            pass
+
+    turnstile = Turnstile(1, 10, 5)
+    porch = Porch(turnstile, 2, 2, 5)
+    async with turnstile.turn(lambda: True):
+        for _ in range(3):
+            one = Nobody()
+            assert not porch.enter(one)
+            porch.leave(one)
+            porch.leave(one)
+        assert len(porch._counts) == porch._counts.total == 0
 
 
 async def knocking(site: Site, address: str = "192.0.2.1") -> Raw:
