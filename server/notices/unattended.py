@@ -51,7 +51,7 @@ async def due(tx: Transaction, at: datetime, most: int = 100) -> list[tuple[str,
     """The channels of which something is due, or whose message has been read or deleted: (organisation, channel).
 
     Reading tells nobody of it: every message that stands open is looked at each time, by its key (`not exists` let the planner
-    read all the messages there are, once many stood open).
+    read all the messages there are, once many stood open). Only those that are not deleted have an index by offset.
     """
     rows = await tx.rows(
         """select u.organization_id, u.channel_id from unattended u
@@ -59,9 +59,9 @@ async def due(tx: Transaction, at: datetime, most: int = 100) -> list[tuple[str,
                or exists (select from memberships t
                    where (t.channel_id, t.organization_id) = (u.channel_id, u.organization_id) and t.person_kind = 'team_member'
                      and t.read_offset >= u.log_offset and (t.read_offset > t.joined_offset or t.source = 'fallback'))
-               or (select m.deleted_at is not null from messages m
+               or (select true from messages m
                     where (m.channel_id, m.log_offset, m.organization_id)
-                        = (u.channel_id, u.log_offset, u.organization_id)) is not false)
+                        = (u.channel_id, u.log_offset, u.organization_id) and m.deleted_at is null) is null)
             order by u.due_at limit $2""",
         at,
         most,

@@ -1,5 +1,6 @@
 """Unattended messages (domain.md §4): told again after a period, the chain's people brought in after a second, over when read."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -267,3 +268,20 @@ async def test_the_worker_does_what_is_due_and_one_failure_holds_up_no_other(
     monkeypatch.undo()
     await worker.sweep(database)
     assert await other.stage() == "noticed"
+
+
+async def test_each_message_that_stands_open_is_looked_at_by_its_key(clinic: Clinic) -> None:
+    """Else it is all messages there are, for each channel that waits, every five seconds."""
+    asked: list[str] = []
+
+    class Watched(Transaction):
+        async def rows(self, sql: str, /, *args: Any) -> list[dict[str, Any]]:
+            asked.append(sql)
+            return await super().rows(sql, *args)
+
+    async with clinic.database.transaction() as tx:
+        await tx.rows("set local enable_seqscan = off")  # there are too few here for it to matter
+        await unattended.due(Watched(tx.session, tx.keys), now())
+        plan = [row["QUERY PLAN"] for row in await tx.rows("explain " + asked[0], now(), 100)]
+    below = plan[next(number for number, line in enumerate(plan) if " on messages m" in line) + 1]
+    assert re.search("Cond: .*log_offset = u.log_offset", below), "\n".join(plan)
