@@ -118,6 +118,29 @@ async def test_a_device_that_was_removed_from_another_stays_so_until_somebody_tu
     assert [row["removed_why"] for row in await devices(clinic, "demo-patient")] == ["elsewhere", "elsewhere", None]
 
 
+@pytest.mark.parametrize("leaves", [False, True], ids=["looks at the settings", "signs out"])
+async def test_whose_browser_somebody_else_has_taken_up_since_in_another_tab_leaves_it_to_them(
+    open_page: OpenPage, clinic: Clinic, leaves: bool
+) -> None:
+    page = await open_page(PATIENT, before=taking_pushes(registered_elsewhere()))
+    await turn_on(page)
+    await page.keyboard.press("Escape")
+    theirs = await page.context.new_page()
+    await theirs.goto(page.url.partition("/?")[0] + PORTAL)
+    await theirs.locator("body[data-view]").wait_for()
+    await turn_on(theirs, "My Profile")
+    if leaves:
+        await page.locator("#account-button").click()
+        await page.get_by_role("menuitem", name="Sign out").click()
+        await expect(page.locator("#signin")).to_be_visible()
+    else:
+        await expect(await settings(page)).to_contain_text("This device is not told of new messages.")
+    kept = "['test.push', 'warmline.device'].every((name) => localStorage.getItem(name) !== null)"
+    assert await theirs.evaluate(kept)
+    assert [row["removed_why"] for row in await devices(clinic, "demo-patient")] == ["moved"]
+    assert [row["removed_why"] for row in await devices(clinic, "demo-clinician")] == [None]
+
+
 _CHANGE = """async (gives) => {
     self.subscribed = [];
     PushManager.prototype.subscribe = async (options) => void self.subscribed.push(options.applicationServerKey);

@@ -49,7 +49,7 @@ export class Device {
   /** After signing in, and when the browser has changed its address: what was on for this person is told to the server again. */
   async resume() {
     if (!this.#key || !canPush() || Notification.permission !== "granted") return;
-    if (localStorage.getItem(OWNER) !== (await this.#owner())) return;
+    if (!(await this.#isMine())) return;
     await this.#quietly(() => this.#register({ resumes: localStorage.getItem(KNOWN_AS) ?? undefined }));
   }
 
@@ -70,18 +70,20 @@ export class Device {
     this.#changed();
   }
 
-  /** It was removed from another device: it takes no pushes until somebody asks for them here. */
+  /** It was removed from another device: it takes no pushes until somebody asks for them here. Not where somebody else has since. */
   async removed() {
     this.#ours = false;
-    this.#forget();
-    const { pushManager } = await worker();
-    await (await pushManager.getSubscription())?.unsubscribe();
+    if (await this.#isMine()) {
+      this.#forget();
+      const { pushManager } = await worker();
+      await (await pushManager.getSubscription())?.unsubscribe();
+    }
     this.#changed();
   }
 
   /** Signing out: whoever sits here next is told nothing. The same person coming back takes it up again. */
   async leave() {
-    if (this.#ours) await this.#quietly(() => this.#remove());
+    if (this.#ours && (await this.#isMine())) await this.#quietly(() => this.#remove());
   }
 
   #changed() {
@@ -136,6 +138,11 @@ export class Device {
       if (!error.code) throw error;
       if (error.code === REMOVED) await this.removed();
     }
+  }
+
+  /** Or somebody else has taken it up since, in another tab. */
+  async #isMine() {
+    return localStorage.getItem(OWNER) === (await this.#owner());
   }
 
   #owner() {
