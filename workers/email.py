@@ -138,9 +138,12 @@ class Mailer:
             ready.end()
 
     async def _look_again(self, mail: MailDue, ready: Ready) -> MailDue | None:
-        """Check it once more, and those behind it along with it; None when it is not to be sent any more."""
+        """Check it once more, and those behind it along with it; None when it is not to be sent any more.
+
+        Where that fails, it is back in the line like the others: nobody has tried to send it.
+        """
         behind = ready.take_out(self._most - 1)
-        left: list[MailDue] = behind
+        left = [mail, *behind]
         try:
             async with self._database.transaction() as tx:
                 checked = await mails.recheck(tx, [mail, *behind], now())

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from server.db import Transaction
+from server.errors import Unavailable
 from server.ids import now
 from server.notices import mails, unsubscribing
 from server.notices.mailing import Sender
@@ -161,6 +162,24 @@ async def test_those_behind_are_looked_at_again_along_with_the_next(
     await mailer.close()
     assert looks[0] > 1
     assert len({each.to[0] for each in mailbox.received}) == len(mailbox.received) == 8
+
+
+async def test_where_the_look_fails_none_waits_for_its_claim_to_run_out(
+    clinic: Clinic, issuer: Issuer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(tx: Transaction, due: Sequence[MailDue], at: datetime) -> list[MailDue]:
+        raise Unavailable("The database is away.")
+
+    monkeypatch.setattr(email, "FRESH", timedelta(microseconds=1))
+    monkeypatch.setattr(mails, "recheck", away)
+    for _ in range(3):
+        await owe_email(clinic, await clinic.team_member())
+    mailer = Mailer(clinic.database, lines(issuer, mailbox), SENDER)
+    with pytest.raises(Unavailable):
+        await mailer.round(asyncio.Event())
+    rows = await clinic.sql("select status, claimed_until, starts from mails")
+    assert [tuple(row) for row in rows] == [("sending", None, 0)] * 3
+    assert not mailbox.received
 
 
 @pytest.mark.catalogue("R33")
