@@ -194,6 +194,8 @@ async def end(tx: Transaction, actor: Actor, params: EndDevice) -> DeviceRemoved
     """Have no more pushes on one of my devices, which may be another than this: until I ask for them there. Raises NotFound."""
     _concerns(tx, actor)
     whose = actor.person_id, actor.organization_id
+    # Else it may be resuming just now, and be back at once.
+    await lock(tx, actor.organization_id, people=[actor.person_id])
     if not await tx.rows(_OF_MINE + " returning id", params.device_id, now(), "elsewhere", *whose):
         raise NotFound("You have no such device any more.")
     return DeviceRemoved()

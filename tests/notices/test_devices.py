@@ -140,6 +140,26 @@ async def test_a_lost_device_is_ended_from_another_one_and_does_not_come_back_un
     assert await endings(clinic) == [(patient, "elsewhere"), (patient, None), (patient, None)]
 
 
+async def test_a_device_that_is_ended_while_it_resumes_is_not_said_to_be_gone(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient, asked = await clinic.patient(), devices._require_not_ended
+    phone = (await clinic.call(patient, "device.add", **subscription()))["device_id"]
+    ending: list[asyncio.Task[Any]] = []
+
+    async def and_then_ended(*args: Any) -> None:
+        await asked(*args)
+        ending.append(asyncio.create_task(clinic.call(patient, "device.end", device_id=phone)))
+        while not (ending[0].done() or await clinic.sql("select from pg_locks where not granted")):
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(devices, "_require_not_ended", and_then_ended)
+    await clinic.call(patient, "device.add", **subscription(ENDPOINT + "/changed"), resumes=phone)
+    with pytest.raises(NotFound):
+        await ending[0]
+    assert await endings(clinic) == [(patient, "moved"), (patient, None)]
+
+
 async def test_a_browser_whose_endpoint_has_changed_is_still_one_device(clinic: Clinic) -> None:
     patient = await clinic.patient()
     first = (await clinic.call(patient, "device.add", **subscription()))["device_id"]
