@@ -169,7 +169,8 @@ async def add(tx: Transaction, actor: Actor, params: AddDevice) -> DeviceAdded:
     await tx.rows(_END + "endpoint = $1", params.endpoint, now(), "moved")
     if params.resumes:
         await tx.rows(_OF_MINE, params.resumes, now(), "moved", person_id, organization_id)
-    for oldest in mine[MOST - 1 :]:
+    others = [device for device in mine if device.endpoint != params.endpoint and device.id != params.resumes]
+    for oldest in others[MOST - 1 :]:
         await tx.rows(_END + "id = $1", oldest.id, now(), "moved")
     made = DeviceId.new()
     await tx.rows(

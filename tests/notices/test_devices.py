@@ -160,6 +160,17 @@ async def test_a_device_that_is_ended_while_it_resumes_is_not_said_to_be_gone(
     assert await endings(clinic) == [(patient, "moved"), (patient, None)]
 
 
+async def test_a_browser_that_is_a_device_already_takes_no_others_place(clinic: Clinic) -> None:
+    patient = await clinic.patient()
+    last: dict[str, str] = {}
+    for number in range(MOST):
+        last = await clinic.call(patient, "device.add", **subscription(f"{ENDPOINT}/{number}"))
+    moved = f"{ENDPOINT}/{MOST}"
+    await clinic.call(patient, "device.add", **subscription(moved), resumes=last["device_id"])
+    await clinic.call(patient, "device.add", **subscription(moved))  # other keys at the same address
+    assert len(await current(clinic, patient)) == MOST
+
+
 async def test_a_browser_whose_endpoint_has_changed_is_still_one_device(clinic: Clinic) -> None:
     patient = await clinic.patient()
     first = (await clinic.call(patient, "device.add", **subscription()))["device_id"]
