@@ -49,7 +49,8 @@ def read(request: bytes) -> Handshake | None:
     if len(request) > _LONGEST or not _REQUEST.fullmatch(request):
         return None
     first, *lines = request[:-4].split(b"\r\n")
-    headers = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+    # Blanks after a value are none of it (RFC 9110 §5.5): uvicorn leaves them on.
+    headers = [(name, value.strip(b" \t")) for name, _, value in (line.partition(b": ") for line in lines)]
     ours = [name for name, _ in headers if name in _ONCE]
     found = dict(headers)
     offered = found.get(b"sec-websocket-protocol")

@@ -21,6 +21,7 @@ ORDINARY: list[tuple[bytes, list[tuple[bytes, bytes]]]] = [
     (b"/", [(b"sec-websocket-protocol", b"centrifuge-json, centrifuge-protobuf")]),
     (b"/", [(b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")]),
     (b"/", [(b"connection", b"keep-alive, Upgrade"), (b"upgrade", b"WebSocket")]),
+    (b"/", [(b"origin", b"https://clinic.example \t"), (b"x-blank", b" ")]),
     (b"/", [(b"user-agent", "Zoë".encode("latin-1")), (b"x-empty", b"")]),
 ]
 LEFT: list[tuple[bytes, list[tuple[bytes, bytes]]]] = [
