@@ -118,6 +118,19 @@ async def test_a_device_that_was_removed_from_another_stays_so_until_somebody_tu
     assert [row["removed_why"] for row in await devices(clinic, "demo-patient")] == ["elsewhere", "elsewhere", None]
 
 
+async def test_what_is_turned_off_in_one_tab_is_off_in_the_other(open_page: OpenPage) -> None:
+    page = await open_page(PATIENT, before=taking_pushes(registered_elsewhere()))
+    await turn_on(page)
+    another = await page.context.new_page()
+    await another.goto(page.url.partition("#")[0])
+    await another.locator("body[data-view]").wait_for()
+    await expect(await settings(another)).to_contain_text("This device is told of new messages.")
+    await another.keyboard.press("Escape")
+    await page.get_by_role("button", name="Turn off on this device").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("This device is not told of new messages.")
+    await expect(await settings(another)).to_contain_text("This device is not told of new messages.")
+
+
 @pytest.mark.parametrize("leaves", [False, True], ids=["looks at the settings", "signs out"])
 async def test_whose_browser_somebody_else_has_taken_up_since_in_another_tab_leaves_it_to_them(
     open_page: OpenPage, clinic: Clinic, leaves: bool

@@ -38,10 +38,10 @@ export class Device {
     if (!this.#key) return "server";
     if (!canPush()) return isApple() ? "install" : "unsupported";
     if (Notification.permission === "denied") return "blocked";
-    return this.#ours && Notification.permission === "granted" ? "on" : "off";
+    return this.id && Notification.permission === "granted" ? "on" : "off";
   }
 
-  /** What it is called in `device.list`; null where it takes no pushes. */
+  /** What it is called in `device.list`; null where it takes no pushes, were it that another tab has turned them off. */
   get id() {
     return this.#ours ? localStorage.getItem(KNOWN_AS) : null;
   }
