@@ -168,7 +168,7 @@ async def _begin(tx: Transaction, most: int, at: datetime) -> None:
               where status = 'due' and medium = 'email' and due_at <= $1
                 and not exists (select from mails m where (m.person_id, m.organization_id) = (n.person_id, n.organization_id)
                                                       and m.status = 'sending')
-              order by due_at limit $2) as first""",
+              order by due_at limit $2) as first order by 1, 2""",
         *(at, most),
     )
     if people:
