@@ -71,10 +71,11 @@ _SINCE = f"""select w.place, (select log_epoch()) as epoch, {_SELECT}
   cross join lateral (select * from events x where (x.organization_id, x.channel_id) = (w.org, w.channel)
                        and x.log_offset > w.after order by x.log_offset limit w.most) e {_JOINS}
  order by w.place, e.log_offset"""
-_PAGE = f"""select {_SELECT} from events e {_JOINS}
- where (e.organization_id, e.channel_id) = ($1, $2) and e.log_offset between $3 and $4 and e.kind <> 'revised'
-   and e.audience = any ($5) order by e.log_offset desc limit $6"""
-
+# The page first, then what belongs to it: on plans of an empty table, all of a channel was looked through for each message.
+_PAGE = f"""select {_SELECT}
+  from (select * from events x where (x.organization_id, x.channel_id) = ($1, $2) and x.log_offset between $3 and $4
+           and x.kind <> 'revised' and x.audience = any ($5) order by x.log_offset desc limit $6) e {_JOINS}
+ order by e.log_offset desc"""
 
 _ONE = f"""select {_SELECT} from events e {_JOINS}
  where (e.organization_id, e.channel_id, e.log_offset) = ($1, $2, $3)"""
