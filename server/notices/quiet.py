@@ -53,4 +53,4 @@ def over_at(quiet: Quiet | None, at: datetime) -> datetime | None:
 
 def _moment(day: date, clock: time, zone: tzinfo) -> datetime:
     """When the clocks of a zone show this; in UTC, because two moments of one zone are compared by their faces."""
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+    return datetime.combine(day, clock.replace(fold=0), zone).astimezone(UTC)

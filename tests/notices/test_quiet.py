@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from server.notices.quiet import Quiet, known_zones, over_at
@@ -60,6 +60,7 @@ def test_when_they_are_over(quiet: Quiet | None, moment: str, over: str | None) 
     st.sampled_from(["Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu"]),
     st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
 )
+@example(time(2), time(2, fold=1), "Australia/Lord_Howe", datetime(2017, 9, 30, tzinfo=UTC))
 def test_they_end_within_a_day_and_hold_until_then(begins: time, until: time, zone: str, moment: datetime) -> None:
     quiet = Quiet(begins, until, zone)
     over = over_at(quiet, moment)
