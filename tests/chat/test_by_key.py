@@ -1,7 +1,9 @@
-"""A send looks up what it needs by its key, also where Postgres knows nothing of its tables yet: just filled, or restored."""
+"""What is looked up by its key, also where Postgres knows nothing of its tables yet: just filled, or restored."""
 
+import itertools
 import secrets
 
+from server import events
 from server.chat import batcher
 from server.ids import MessageId
 from tests.support.cast import Clinic
@@ -30,3 +32,21 @@ async def test_a_send_into_a_large_channel_reads_one_membership(clinic: Clinic) 
         )
     assert [row["outcome"] for row in rows] == ["ok"] * SENDS
     assert read <= 2 * SENDS  # to judge it, and for the reference to its author's membership, if that is checked by now
+
+
+async def test_a_page_of_history_is_cut_before_anything_is_joined_to_it(clinic: Clinic) -> None:
+    channel = await clinic.channel("group", await clinic.team_member())
+    async with clinic.database.reads.acquire() as connection:
+        await connection.execute(
+            "set plan_cache_mode = force_generic_plan"
+        )  # a plan is kept: this one is of empty tables
+        rows = await connection.fetch(
+            f"explain {events._PAGE}", clinic.organization_id, channel, 1, 5000, ["all", "staff"], 51
+        )
+        await connection.execute("reset plan_cache_mode")
+    steps = [str(row[0]) for row in rows]
+    [limit] = [place for place, step in enumerate(steps) if "Limit" in step]
+    depth = steps[limit].index("Limit")
+    below = itertools.takewhile(lambda step: len(step) - len(step.lstrip()) > depth, steps[limit + 1 :])
+    assert not [step for step in below if "Join" in step]
+    assert limit > 0
