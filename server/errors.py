@@ -94,3 +94,7 @@ class Failed(WarmlineError):
 
 class Misconfigured(Exception):
     """The process cannot start like this; the text names the setting or the state and the fix."""
+
+
+class Away(Misconfigured):
+    """What the setting names is not there just now; it may be in a moment."""

@@ -4,7 +4,9 @@ A fingerprint of what Postgres's own catalogs say is stored when the schema is a
 so that an older schema, a forgotten step and a change by hand are all seen.
 """
 
+import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -12,12 +14,25 @@ from pathlib import Path
 
 import asyncpg
 
-from server.errors import Misconfigured
+from server.errors import Away, Misconfigured
+
+log = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = _ROOT / "schema.sql"
 JOBS = _ROOT / "jobs.sql"
 """What `pgq --schema jobs sql install` prints: the tables of pgqueuer, in a Postgres schema of their own."""
+
+START_PATIENCE = 60.0
+"""Seconds that a process which starts waits for its database: as long as one that was killed may take to recover. Who starts
+everything at once, or anything while something else is starting again, need not mind the order."""
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # it is starting, or stopping
+    asyncpg.TooManyConnectionsError,
+)
 
 _OURS = "any (array[to_regnamespace('public'), to_regnamespace('jobs')])"
 
@@ -117,12 +132,29 @@ async def raise_generation(url: str, dry_run: bool) -> int:
         return int(generation)
 
 
-async def check(url: str) -> None:
-    """Refuse a database that this code must not run on.
+async def check(url: str, patience: float = 0.0) -> None:
+    """Refuse a database that this code must not run on. `patience`: seconds that one which is away is waited for.
 
     Raises:
         Misconfigured: another schema, unsafe durability, a standby, or a login that cannot take the application's role.
+        Away: it cannot be reached.
     """
+    loop = asyncio.get_running_loop()
+    until, told = loop.time() + patience, False
+    while True:
+        try:
+            return await _check(url)
+        except (Away, *_AWAY) as wrong:
+            away = wrong if isinstance(wrong, Away) else _unusable(wrong)
+            if loop.time() >= until:
+                raise away from None
+            if not told:
+                log.warning("waiting up to %d s for it: %s", patience, str(away))
+            told = True
+        await asyncio.sleep(0.5)
+
+
+async def _check(url: str) -> None:
     async with connected(url) as connection:
         if wrong := await unsafe(connection):
             raise Misconfigured("\n".join(wrong))
@@ -159,12 +191,17 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         connection = await asyncpg.connect(url, timeout=10, server_settings={"search_path": "public"})
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as wrong:
-        why = str(wrong) if isinstance(wrong, asyncpg.PostgresError) else type(wrong).__name__
-        raise Misconfigured(f"DATABASE_URL: the database cannot be used: {why}") from None
+        raise _unusable(wrong) from None
     try:
         yield connection
     finally:
         await connection.close()
+
+
+def _unusable(wrong: Exception) -> Misconfigured:
+    why = str(wrong) if isinstance(wrong, asyncpg.PostgresError) else type(wrong).__name__
+    kind = Away if isinstance(wrong, _AWAY) else Misconfigured
+    return kind(f"DATABASE_URL: the database cannot be used: {why}")
 
 
 async def unsafe(connection: asyncpg.Connection) -> list[str]:

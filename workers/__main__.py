@@ -33,10 +33,10 @@ async def work(settings: Settings) -> None:
     """Run the sweeps and do the jobs until a signal comes; what is in progress is finished."""
     stopped = asyncio.Event()
     logs.watch_loop(asyncio.get_running_loop())
+    await schema.check(settings.database_url, schema.START_PATIENCE)
+    await schema.require_role(settings.database_url, "warmline_sealer")
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await schema.check(settings.database_url)
-    await schema.require_role(settings.database_url, "warmline_sealer")
     sealer, pusher = sealing.sealer(settings), push.pusher(settings)
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)

@@ -113,7 +113,7 @@ class Application:
     async def start(self) -> None:
         """Check the database, connect, and begin to listen. Raises Misconfigured."""
         logs.watch_loop(asyncio.get_running_loop())
-        await schema.check(self.settings.database_url)
+        await schema.check(self.settings.database_url, schema.START_PATIENCE)
         await self.database.start()
         await self.batcher.start()
         await self.gateway.start()

@@ -61,7 +61,7 @@ def serve(settings: Settings) -> None:
     """
     logs.configure(readable=settings.readable_logs, level=settings.log_level)
     inspection.require_port(settings)
-    asyncio.run(schema.check(settings.database_url))
+    asyncio.run(schema.check(settings.database_url, schema.START_PATIENCE))
     application = Application(settings)
     config = uvicorn.Config(
         application.asgi,

@@ -86,7 +86,8 @@ def test_missing_settings_are_named_without_a_stack_trace(command: list[str], tm
 def test_a_database_that_is_away_is_one_line(command: str, tmp_path: Path) -> None:
     with DataFolder(tmp_path).held():
         settings = DataFolder(tmp_path).key_settings() | {"REDIS_URL": "redis://127.0.0.1:1/0"}
-    done = warmline(command, **settings, DATABASE_URL="postgresql://nobody:hidden@127.0.0.1:1/none")
+    at_once = "from server import schema; schema.START_PATIENCE = 0"
+    done = warmline(command, **settings, DATABASE_URL="postgresql://nobody:hidden@127.0.0.1:1/none", before=at_once)
     assert (done.returncode, done.stderr) == (2, "DATABASE_URL: the database cannot be used: ConnectionRefusedError\n")
 
 

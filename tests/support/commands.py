@@ -26,10 +26,10 @@ class Done:
     stderr: str
 
 
-def warmline(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one command as a process, with these settings and no others."""
+def warmline(*arguments: str, before: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as a process, with these settings and no others. `before`: what the process does first, in Python."""
     env = {name: value for name, value in os.environ.items() if name in KEPT} | settings
-    command = [sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", f"{before}\nimport sys; from server.cli import main; sys.exit(main())", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
