@@ -98,6 +98,27 @@ async def test_signed_out_is_said_and_the_way_back_is_a_button(open_page: OpenPa
     await expect(page.locator("#connection")).to_be_hidden()
 
 
+async def test_signed_out_with_a_dialog_open_shows_nothing_of_it_and_keeps_it(
+    open_page: OpenPage, middle: Middle, clinic: Clinic
+) -> None:
+    await clinic.say("care", "demo-patient", "I slept badly")
+    page = await open_page(PATIENT)
+    await page.locator(".message-more").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Edit", exact=True).click()
+    await page.get_by_role("dialog").get_by_label("Message").fill("I slept well")
+    await middle.close(3500, "invalid token")
+    await expect(page.locator("#signin-words")).to_contain_text("You have been signed out.")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("body")).not_to_contain_text("Edit message")
+    await page.get_by_role("button", name="Sign in again").click()
+    await expect(page.get_by_role("dialog").get_by_label("Message")).to_have_value("I slept well")
+    await expect(page.locator("#connection")).to_be_hidden()
+    await page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("#messages .text")).to_have_text("I slept well")
+
+
 async def test_removed_from_the_channel(open_page: OpenPage, middle: Middle, clinic: Clinic) -> None:
     page = await open_page("/portal?as=demo-nurse#/channel/care")
     await listening(clinic, middle)

@@ -7,6 +7,7 @@
  */
 
 import { byId, h, say } from "./dom.js";
+import { bringBack, putAside } from "./parts/dialog.js";
 import { Picker } from "./signin_picker.js";
 import { Provider } from "./signin_provider.js";
 import { ask, AWAY, LIMIT, NOT_SET_UP, show } from "./signin_words.js";
@@ -64,11 +65,13 @@ export async function signOut() {
 export function signedOut(words, again) {
   way.over();
   byId("app").hidden = true;
+  putAside();
   show(holdsText() ? `${words} What you had not sent is lost if this page is closed.` : words);
   ask("Sign in again", async () => {
     await way.back();
     byId("signin").hidden = true;
     byId("app").hidden = false;
+    bringBack();
     again();
   });
 }

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 
 let serial = 0;
+let aside = []; // dialogs that are open, and off the page while nobody is signed in
 
 /**
  * Shows a dialog and resolves when it is closed, to what `close(answer)` was given, or null.
@@ -32,6 +33,22 @@ export function showDialog({ title, words, content }) {
       resolve(answer);
     });
   });
+}
+
+/** Takes what is open off the page without closing it: it stands above everything, also above what hides the rest. */
+export function putAside() {
+  const open = [...document.querySelectorAll("dialog[open]")];
+  for (const dialog of open) dialog.remove();
+  aside.push(...open);
+}
+
+/** Shows again what was put aside, as it was; what has closed meanwhile stays closed. */
+export function bringBack() {
+  for (const dialog of aside.splice(0).filter(({ open }) => open)) {
+    dialog.open = false;
+    document.body.append(dialog);
+    dialog.showModal();
+  }
 }
 
 /** Asks for a yes. Resolves to true or false. */
