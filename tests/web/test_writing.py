@@ -220,3 +220,39 @@ async def test_the_page_asks_before_it_takes_unsent_text_away(open_page: OpenPag
     await expect(page.locator('[data-state="sent"]')).to_have_count(1)
     assert not await asks_before_leaving(page)
     assert await page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+
+
+async def test_what_is_not_delivered_elsewhere_is_said_where_one_is(
+    open_page: OpenPage, middle: Middle, clinic: Clinic
+) -> None:
+    await clinic.channel("group", "group", "demo-clinician", "demo-patient", title="Tuesday group")
+    page = await open_page("/?as=demo-patient#/channel/care")
+    await expect(page.locator("#messages li.system")).to_have_count(1)
+    middle.faults.down = True
+    await middle.cut()
+    await write(page, "Can you call me?")
+    await page.get_by_role("link", name="Tuesday group").click()
+    await clinic.archive("care")
+    middle.faults.down = False
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.locator(clinic.row("care"))).to_contain_text("A message was not delivered")
+    await expect(page.locator("#connection-words")).to_have_text(
+        "A message that you wrote elsewhere was not delivered."
+    )
+    await page.locator(clinic.row("care")).click()
+    await expect(page.locator('[data-state="failed"] .text')).to_have_text("Can you call me?")
+    await expect(page.locator("#connection")).to_be_hidden()
+    await page.get_by_role("button", name="Remove").click()
+    await expect(page.locator(clinic.row("care"))).not_to_contain_text("not delivered")
+
+
+async def test_no_failed_message_is_said_to_be_sent_later(open_page: OpenPage, middle: Middle, clinic: Clinic) -> None:
+    page = await open_page("/?as=demo-patient")
+    await clinic.status("demo-patient", "archived")
+    await write(page, "Once more")
+    await expect(page.locator('[data-state="failed"]')).to_have_count(1)
+    middle.faults.down = True
+    await middle.cut()
+    await expect(page.locator("#connection-words")).to_have_text(
+        "Reconnecting… What you write is kept here and will be sent."
+    )

@@ -15,16 +15,19 @@ export class ChannelList {
     this.#list = new SectionList({ root, look, fill });
   }
 
-  /** @param sections from Channels.sections(); `open` the id of the channel that is shown, or null; `looking`: something is looked for */
-  draw(sections, open, looking = false) {
+  /**
+   * @param sections from Channels.sections(); `chat` the Chat: which channel is shown, where something was not delivered; `looking`:
+   *   something is looked for
+   */
+  draw(sections, { channelId: open, failing }, looking = false) {
     this.#list.draw(
       sections.map(({ kind, title, channels }) => ({
         key: kind,
         title,
-        entries: channels.map((channel) => this.#entry(channel, channel.id === open)),
+        entries: channels.map((channel) => this.#entry(channel, channel.id === open, failing.has(channel.id))),
         count: unreadWords(channels),
         folds: kind === "archived",
-        open: looking || channels.some(({ id }) => id === open),
+        open: looking || channels.some(({ id }) => id === open || failing.has(id)),
       })),
     );
   }
@@ -34,12 +37,13 @@ export class ChannelList {
     this.#list.focus(channel);
   }
 
-  #entry(channel, isOpen) {
+  #entry(channel, isOpen, isFailing) {
     return {
       id: channel.id,
       href: toChannel(channel.id),
       title: channelTitle(channel, this.#audience),
-      note: channelNote(channel, this.#audience),
+      note: isFailing ? "A message was not delivered" : channelNote(channel, this.#audience),
+      isFailing,
       when: channel.last_at ? briefly(channel.last_at) : "",
       unread: channel.status === "active" ? channel.unread : 0,
       marked: channel.status === "active" && channel.marked_unread === true,
@@ -54,9 +58,9 @@ function unreadWords(channels) {
   return sum ? ` · ${badge(sum)} unread` : "";
 }
 
-const look = ({ title, note, when, unread, marked, isOpen }) => [title, note, when, unread, marked, isOpen].join("\n");
+const look = ({ title, note, when, unread, marked, isOpen, isFailing }) => [title, note, when, unread, marked, isOpen, isFailing].join("\n");
 
-function fill(link, { id, title, note, when, unread, marked, isOpen }) {
+function fill(link, { id, title, note, when, unread, marked, isOpen, isFailing }) {
   link.dataset.channelId = id;
   if (isOpen) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
@@ -65,7 +69,7 @@ function fill(link, { id, title, note, when, unread, marked, isOpen }) {
   link.replaceChildren(
     h("span", { class: "entry-title" }, h("bdi", {}, title)),
     h("span", { class: "entry-when" }, when),
-    note ? h("span", { class: "entry-note" }, h("bdi", {}, note)) : "",
+    note ? h("span", { class: isFailing ? "entry-note failure" : "entry-note" }, h("bdi", {}, note)) : "",
     unread || marked ? h("span", { class: "badge" }, h("span", { "aria-hidden": "true" }, unread ? badge(unread) : "•"), unseen(count)) : "",
   );
 }

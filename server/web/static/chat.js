@@ -82,6 +82,16 @@ export class Chat {
     return this.#opened.unsent;
   }
 
+  /** How many of them will be sent. */
+  get waiting() {
+    return this.#opened.waiting;
+  }
+
+  /** The ids of the channels in which a message was not delivered. */
+  get failing() {
+    return this.#opened.failing;
+  }
+
   /** Whether leaving the page would lose something that was typed. */
   get holdsText() {
     return this.unsent > 0 || this.#composer.holdsText;

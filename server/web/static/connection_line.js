@@ -1,10 +1,11 @@
-/** The connection in one quiet line: shown only when it lasts, and then long enough to be read. */
+/** The connection in one quiet line: shown only when it lasts, and then long enough to be read. Also what failed out of sight. */
 
 import { byId, h, say } from "./dom.js";
 import { connectionWords } from "./words.js";
 
 const SETTLE = 700; // ms: what heals within this was no news
 const READ = 1500;
+const FAILED_ELSEWHERE = "A message that you wrote elsewhere was not delivered.";
 
 export class ConnectionLine {
   #line = byId("connection");
@@ -14,17 +15,19 @@ export class ConnectionLine {
   #shownAt = 0;
   #met = false;
   #state = { phase: "idle" };
-  #unsent = 0;
+  #waiting = 0;
+  #failing = false;
 
   /** @param again called when someone presses "Try again" after the wire has stopped */
   constructor(again) {
     this.#action.append(h("button", { type: "button", class: "small", onclick: again }, "Try again"));
   }
 
-  /** @param state the wire's; `unsent` how many messages wait */
-  show(state, unsent) {
+  /** @param state the wire's; `waiting` how many messages will be sent; `failing`: one was not delivered in a channel that is not shown */
+  show(state, waiting, failing) {
     this.#state = state;
-    this.#unsent = unsent;
+    this.#waiting = waiting;
+    this.#failing = failing;
     this.#met ||= state.phase === "online";
     if (this.#line.hidden) this.#timer ??= setTimeout(() => this.#settle(), SETTLE);
     else this.#draw();
@@ -41,7 +44,7 @@ export class ConnectionLine {
   }
 
   #draw() {
-    const words = connectionWords(this.#state, this.#unsent, this.#met);
+    const words = connectionWords(this.#state, this.#waiting, this.#met) || (this.#failing ? FAILED_ELSEWHERE : "");
     if (words) {
       if (this.#line.hidden) this.#shownAt = Date.now();
       this.#line.hidden = false;

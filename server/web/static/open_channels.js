@@ -36,6 +36,18 @@ export class OpenChannels {
     return count;
   }
 
+  /** Messages that will be sent. */
+  get waiting() {
+    let count = 0;
+    for (const { conversation } of this.#all.values()) count += conversation.outbox.waiting;
+    return count;
+  }
+
+  /** The ids of the channels in which a message was not delivered. */
+  get failing() {
+    return new Set([...this.#all].filter(([, { conversation }]) => conversation.outbox.failing).map(([id]) => id));
+  }
+
   connected() {
     for (const { conversation } of this.#all.values()) conversation.connected();
   }

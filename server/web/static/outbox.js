@@ -37,6 +37,16 @@ export class Outbox {
     return this.#entries.length;
   }
 
+  /** How many go on by themselves. */
+  get waiting() {
+    return this.#entries.filter(({ state }) => state === "pending").length;
+  }
+
+  /** Whether one was refused for good, and nobody has tried it again or taken it back. */
+  get failing() {
+    return this.#entries.some(({ state }) => state === "failed");
+  }
+
   /** @param after the newest offset on the page: what this becomes will stand behind it */
   add(text, after) {
     const entry = { clientId: newClientId(), text, after, at: new Date().toISOString(), state: "pending", note: null };

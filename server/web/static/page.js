@@ -45,7 +45,8 @@ export async function startPage({ kind, audience, ready, draw }) {
     viewing.check();
   });
   const changed = () => {
-    line.show(page.wire.state, page.chat.unsent);
+    const { waiting, failing, channelId } = page.chat;
+    line.show(page.wire.state, waiting, [...failing].some((id) => id !== channelId));
     page.chat.redraw();
     if (!isReady && page.me && page.channels.loaded) {
       isReady = true;

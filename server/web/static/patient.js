@@ -42,7 +42,7 @@ function draw(page) {
   const straightIn = shown === null || !several;
   if (straightIn && channels.first && !channels.get(route().id)) replaceRoute(toChannel(channels.first.id));
   show(page, several);
-  list.draw(channels.sections(), chat.channelId);
+  list.draw(channels.sections(), chat);
   details.draw();
   const elsewhere = channels.unread - (channels.get(chat.channelId)?.unread ?? 0);
   say(byId("back-count"), elsewhere ? badge(elsewhere) : "");

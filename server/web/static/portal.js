@@ -52,7 +52,7 @@ function draw(page) {
   const { channels, chat } = page;
   show(page);
   const sections = finder.filter(channels);
-  list.draw(sections, chat.channelId, finder.looking);
+  list.draw(sections, chat, finder.looking);
   byId("no-channels").hidden = channels.size > 0;
   finder.told(channels.size, sections);
   details.draw();

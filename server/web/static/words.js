@@ -86,18 +86,18 @@ export function listed(names, most = 5) {
   return `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }
 
-/** The connection in plain words; "" when there is nothing to say. `unsent`: how many messages wait. */
-export function connectionWords({ phase, code, message }, unsent, metBefore) {
+/** The connection in plain words; "" when there is nothing to say. `waiting`: how many messages will be sent. */
+export function connectionWords({ phase, code, message }, waiting, metBefore) {
   const kept =
-    unsent > 0 ? "Your messages are kept here and will be sent." : "What you write is kept here and will be sent.";
-  if (phase === "stopped") return stoppedWords(code, message, unsent);
+    waiting > 0 ? "Your messages are kept here and will be sent." : "What you write is kept here and will be sent.";
+  if (phase === "stopped") return stoppedWords(code, message, waiting);
   if (phase === "online" || phase === "idle") return "";
   if (!navigator.onLine) return `You are offline. ${kept}`;
   return metBefore ? `Reconnecting… ${kept}` : "Connecting…";
 }
 
-function stoppedWords(code, message, unsent) {
-  const kept = unsent > 0 ? " Your unsent messages are still here." : "";
+function stoppedWords(code, message, waiting) {
+  const kept = waiting > 0 ? " Your unsent messages are still here." : "";
   if ([401, 3500, 3503].includes(code)) return ""; // signed out: the whole page says so
   return `The server has ended this connection${message ? ` (${message})` : ""}.${kept}`;
 }
