@@ -37,20 +37,16 @@ export function pieces(text) {
 
 /** "(see https://example.org/a)." ends before the bracket and the stop; a bracket that was opened inside stays. */
 function withoutTail(address) {
+  const times = {};
+  for (const sign of address) times[sign] = (times[sign] ?? 0) + 1;
   let end = address.length;
   for (; end > 0; end -= 1) {
     const last = address[end - 1];
-    const opening = PAIRS[last];
-    const unopened = opening && count(address, last, end) > count(address, opening, end);
+    const unopened = last in PAIRS && times[last] > (times[PAIRS[last]] ?? 0);
     if (!TRAILING.test(last) && !unopened) break;
+    times[last] -= 1;
   }
   return address.slice(0, end);
-}
-
-function count(text, sign, end) {
-  let times = 0;
-  for (let at = 0; at < end; at += 1) if (text[at] === sign) times += 1;
-  return times;
 }
 
 function webAddress(text) {

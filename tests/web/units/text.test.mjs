@@ -45,11 +45,11 @@ test("invisible and direction-changing signs end a link", () => {
   assert.deepEqual(links("https://example.org/a\u202egpj.exe"), ["https://example.org/a"]);
 });
 
-test("a long text is cut in no time", () => {
+test("however long a text is, its time does not grow with the square", () => {
   const before = performance.now();
-  pieces("https://" + "(".repeat(8000));
-  pieces("https://a.example/" + ")".repeat(8000));
-  assert.ok(performance.now() - before < 1000);
+  pieces("https://" + "(".repeat(80_000));
+  pieces("https://a.example/" + ")".repeat(80_000)); // 37 s where it does
+  assert.ok(performance.now() - before < 5_000);
 });
 
 test("cleaning trims and drops what the server refuses", () => {
