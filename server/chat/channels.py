@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from server.chat.having_read import HAS_READ
 from server.chat.policy import NOT_FOUND, Kind, Standing, Verb, refusal
 from server.chat.shapes import when
 from server.db import Transaction
@@ -72,7 +73,7 @@ class Fetches(Protocol):
 # What a member sees of a channel from outside, for any number of (organisation, person, channel); a null channel: all.
 # The order of the unread is nobody's affair; it keeps them from being looked for all through the table, as the first hundred of
 # any order may be, and was, where few channels have long histories.
-_SUMMARIES = """
+_SUMMARIES = f"""
 select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top_offset as top, m.read_offset, m.person_kind,
        (select count(*) from (select from messages x where (x.organization_id, x.channel_id) = (c.organization_id, c.id)
           and x.log_offset > m.read_offset and x.author_person_id <> m.person_id and x.deleted_at is null
@@ -87,7 +88,7 @@ select w.org, w.person, c.id, c.kind, c.name, c.status, m.id as member_id, c.top
             and n.stage in ('noticed', 'escalated') and n.log_offset > (
               select coalesce(max(t.read_offset), 0) from memberships t
                where (t.channel_id, t.organization_id) = (c.id, c.organization_id) and t.person_kind = 'team_member'
-                 and (t.read_offset > t.joined_offset or t.source = 'fallback'))) as unattended
+                 and {HAS_READ})) as unattended
   from unnest($1::text[], $2::text[], $3::text[]) as w (org, person, channel)
   join memberships m on (m.organization_id, m.person_id) = (w.org, w.person) and m.left_at is null
     and (w.channel is null or m.channel_id = w.channel)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from server.chat.channels import InChannel, mine
+from server.chat.having_read import HAS_READ
 from server.chat.policy import PersonKind
 from server.chat.shapes import when
 from server.db import Transaction
@@ -41,19 +42,19 @@ class Directory(BaseModel):
     seen_offset: int
 
 
-# A mark that stands where its member joined was put there, so that what is older is not unread: they have read nothing yet.
-_DIRECTORY = """
-select m.id, m.person_kind as kind, m.person_id, m.left_at is null as active, m.joined_at, m.source,
-       case when m.read_offset = m.joined_offset then 0 else m.read_offset end as read_offset,
-       t.name as team_name, t.role, coalesce(p.display_name, a.display_name) as display_name,
+# How far they have read, for who only joined 0: nothing.
+_DIRECTORY = f"""
+select t.id, t.person_kind as kind, t.person_id, t.left_at is null as active, t.joined_at, t.source,
+       case when {HAS_READ} then t.read_offset else 0 end as read_offset,
+       s.name as team_name, s.role, coalesce(p.display_name, a.display_name) as display_name,
        coalesce(a.preferred_name, a.legal_name) as real_name,
        case coalesce(p.picture, 'default') when 'default' then a.picture_id when 'own' then p.picture_id end as picture_id
-  from memberships m
-  left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
-  left join patients a on (a.organization_id, a.id) = (m.organization_id, m.person_id)
-  left join channel_profiles p on (p.organization_id, p.channel_id, p.person_id) = (m.organization_id, m.channel_id, a.id)
- where (m.organization_id, m.channel_id) = ($1, $2) and (m.left_offset is null or m.left_offset >= $3)
- order by m.joined_offset, m.person_kind, lower(coalesce(t.name, p.display_name, a.display_name, '')), m.id"""
+  from memberships t
+  left join team_members s on (s.organization_id, s.id) = (t.organization_id, t.person_id)
+  left join patients a on (a.organization_id, a.id) = (t.organization_id, t.person_id)
+  left join channel_profiles p on (p.organization_id, p.channel_id, p.person_id) = (t.organization_id, t.channel_id, a.id)
+ where (t.organization_id, t.channel_id) = ($1, $2) and (t.left_offset is null or t.left_offset >= $3)
+ order by t.joined_offset, t.person_kind, lower(coalesce(s.name, p.display_name, a.display_name, '')), t.id"""
 
 
 async def directory(tx: Transaction, actor: Actor, params: InChannel) -> Directory:

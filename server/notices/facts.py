@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from server.chat.having_read import HAS_READ
 from server.notices.quiet import Quiet, over_at
 from server.notices.rules import Facts
 
@@ -15,7 +16,7 @@ Pair = tuple[str, str, str]
 """(organisation, channel, person)."""
 
 # Of a notice n: its organisation, channel, membership, person, message, offset, medium and cause.
-COLUMNS = """n.organization_id, n.channel_id, n.membership_id, n.person_id, n.message_id, n.log_offset, n.medium, n.cause,
+COLUMNS = f"""n.organization_id, n.channel_id, n.membership_id, n.person_id, n.message_id, n.log_offset, n.medium, n.cause,
   m.left_at is not null as left, p.status <> 'active' as archived_person, c.status <> 'active' as archived_channel,
   x.deleted_at is not null as message_deleted, x.created_at as written_at, m.read_offset, m.muted,
   coalesce(f.push, true) as push, coalesce(f.unread_email, true) as unread_email,
@@ -24,7 +25,7 @@ COLUMNS = """n.organization_id, n.channel_id, n.membership_id, n.person_id, n.me
      and d.removed_at is null and (p.signed_out_at is null or d.added_at > p.signed_out_at)) as has_device,
   n.cause = 'unattended' and exists (select from memberships t
      where (t.channel_id, t.organization_id) = (n.channel_id, n.organization_id) and t.person_kind = 'team_member'
-       and t.read_offset >= n.log_offset and (t.read_offset > t.joined_offset or t.source = 'fallback')) as attended,
+       and t.read_offset >= n.log_offset and {HAS_READ}) as attended,
   coalesce(s.unread_email_minutes, 5) as minutes, o.id as oldest_id, o.log_offset as oldest, o.created_at as oldest_at"""
 # Each by its key, for each notice ("offset 0" says so): left to choose, a planner that knows nothing yet of a table which has
 # grown of late goes through all people of an organisation, or all members of a channel, for each.

@@ -1,24 +1,25 @@
 """What stands unattended: a channel's oldest patient message that nobody of the team has read, and since when (domain.md §4).
 
-Who came into a channel by hand starts at their join, and has read nothing before it: their mark counts once it has moved. A
-fallback starts where somebody left off, and so theirs counts as it stands.
+Who came into a channel by hand starts at their join, and has read nothing before it: their mark counts once it has moved. Who
+takes over from somebody starts where that one left off, and theirs counts where that one's did.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from server.chat.having_read import HAS_READ
 from server.db import Transaction
 
 # The oldest patient message beyond what anybody of the team has read, of a channel (c).
-_OLDEST = """
+_OLDEST = f"""
 select m.id, m.log_offset, m.created_at
   from messages m join memberships a on (a.id, a.channel_id, a.organization_id) = (m.author_id, m.channel_id, m.organization_id)
  where (m.channel_id, m.organization_id) = (c.id, c.organization_id) and m.deleted_at is null and a.person_kind = 'patient'
    and m.log_offset > coalesce((
      select max(t.read_offset) from memberships t
       where (t.channel_id, t.organization_id) = (c.id, c.organization_id) and t.person_kind = 'team_member'
-        and (t.read_offset > t.joined_offset or t.source = 'fallback')), 0)
+        and {HAS_READ}), 0)
  order by m.log_offset limit 1"""
 _NOTE = f"""
 insert into unattended (organization_id, channel_id, log_offset, since, due_at)
@@ -54,11 +55,11 @@ async def due(tx: Transaction, at: datetime, most: int = 100) -> list[tuple[str,
     read all the messages there are, once many stood open). Only those that are not deleted have an index by offset.
     """
     rows = await tx.rows(
-        """select u.organization_id, u.channel_id from unattended u
+        f"""select u.organization_id, u.channel_id from unattended u
             where u.stage <> 'over' and (u.due_at <= $1
                or exists (select from memberships t
                    where (t.channel_id, t.organization_id) = (u.channel_id, u.organization_id) and t.person_kind = 'team_member'
-                     and t.read_offset >= u.log_offset and (t.read_offset > t.joined_offset or t.source = 'fallback'))
+                     and t.read_offset >= u.log_offset and {HAS_READ})
                or (select true from messages m
                     where (m.channel_id, m.log_offset, m.organization_id)
                         = (u.channel_id, u.log_offset, u.organization_id) and m.deleted_at is null) is null)
