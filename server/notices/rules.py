@@ -124,6 +124,7 @@ WHY: Final[dict[str, str]] = {
     "again": "Sending failed for now; it is tried again.",
     # What became of it.
     "sent": "It was sent.",
+    "mailed": "An email about earlier messages had gone out already; there is no other one until they have read.",
     "gone": "The devices it went to are gone: their browsers take no pushes any more.",
     "refused": "Whoever was to deliver it refused it.",
     "no_relay": "This server sends no emails: it has no mail relay.",

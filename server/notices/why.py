@@ -1,6 +1,7 @@
 """Why somebody was, or was not, told of a message: one explained outcome per medium and cause (domain.md §4)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -79,7 +80,7 @@ class Why(BaseModel):
 _WHO = """
 select m.organization_id, m.channel_id, m.id as member_id, m.person_id, m.person_kind, m.joined_offset, m.left_offset,
        coalesce(t.name, q.preferred_name, q.legal_name) as name,
-       x.log_offset, x.author_person_id, coalesce(k.planned_offset, 0) as planned_offset
+       x.log_offset, x.author_person_id, x.created_at, coalesce(k.planned_offset, 0) as planned_offset
   from messages x join memberships m on (m.channel_id, m.organization_id) = (x.channel_id, x.organization_id)
   left join team_members t on (t.organization_id, t.id) = (m.organization_id, m.person_id)
   left join patients q on (q.organization_id, q.id) = (m.organization_id, m.person_id)
@@ -136,7 +137,9 @@ async def explain(
                 **{name: member[name] for name in ("member_id", "person_id", "name")},
                 left=member["left_offset"] is not None,
                 outcomes=[
-                    told.get((member["member_id"], medium, cause)) or _untold(member, medium, cause)
+                    _never_theirs(member, medium, cause)
+                    or told.get((member["member_id"], medium, cause))
+                    or _untold(member, medium, cause)
                     for medium, cause in ASKED
                 ],
             )
@@ -154,18 +157,29 @@ async def _told(
     devices: dict[str, list[Delivered]] = {}
     for device in await tx.rows(_DEVICES, organization_id, [row["id"] for row in rows]):
         devices.setdefault(device.pop("notice_id"), []).append(Delivered(**{**device, "at": when(device["at"])}))
-    return {(row["member"], row["medium"], row["cause"]): _outcome(row, devices.get(row["id"], [])) for row in rows}
+    written = members[0]["created_at"]
+    return {
+        (row["member"], row["medium"], row["cause"]): _outcome(row, devices.get(row["id"], []), written) for row in rows
+    }
 
 
-def _outcome(row: dict[str, Any], devices: list[Delivered]) -> Outcome:
+def _outcome(row: dict[str, Any], devices: list[Delivered], written: datetime) -> Outcome:
+    word = "mailed" if row["why"] == "sent" and row["settled_at"] < written else row["why"]
     return Outcome(
-        **{name: row[name] for name in ("medium", "cause", "status", "why", "attempts")},
-        explained=WHY[row["why"]],
+        **{name: row[name] for name in ("medium", "cause", "status", "attempts")},
+        why=word,
+        explained=WHY[word],
         at=when(row["settled_at"]) if row["settled_at"] else None,
         due_at=when(row["due_at"]) if row["status"] == "due" else None,
         answers_for_offset=row["log_offset"] if row["medium"] == "email" else None,
         devices=devices,
     )
+
+
+def _never_theirs(member: dict[str, Any], medium: Medium, cause: Cause) -> Outcome | None:
+    """Whose own message it is, or who was gone by then, has no part in an episode that began before it."""
+    word = _without_a_row(member, cause)
+    return _untold(member, medium, cause) if word in ("own", "left_before") else None
 
 
 def _untold(member: dict[str, Any], medium: Medium, cause: Cause) -> Outcome:

@@ -92,6 +92,27 @@ async def test_a_message_deleted_in_between_answers_for_itself_alone(clinic: Cli
         assert told_of["email", "new"][1] == outcome
 
 
+async def test_an_email_of_before_is_not_said_to_have_told_of_what_came_later(
+    clinic: Clinic, reaching: Reaching
+) -> None:
+    patient, gone = await clinic.patient(), await clinic.team_member()
+    channel = await clinic.care_team(patient, clinic.clinician, gone)
+    await reaching.send(clinic.clinician, channel)
+    await reaching.send(patient, channel)
+    await reaching.plan()
+    reaching.later(minutes=6)
+    await reaching.round()
+    reaching.later(minutes=1)
+    later = (await reaching.send(patient, channel))["message_id"]
+    await clinic.remove(channel, gone)
+    after = (await reaching.send(patient, channel))["message_id"]
+    await reaching.plan()
+    found = await told(clinic, channel, later)
+    assert found[clinic.clinician]["email", "new"] == ("sent", "mailed")
+    assert found[patient]["email", "new"] == ("none", "own"), "they wrote it, whatever came of another one's message"
+    assert (await told(clinic, channel, after))[gone]["email", "new"] == ("none", "left_before")
+
+
 async def test_whoever_asks_sees_nothing_below_their_floor(clinic: Clinic) -> None:
     patient = await clinic.patient()
     channel = await clinic.care_team(patient)
