@@ -109,7 +109,7 @@ OPERATIONS: Final = (
     Operation("patient_group.create", "POST", _COHORTS, patient_groups.CreatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.create", patient_groups.create),
     Operation("patient_group.update", "PUT", _COHORTS + "/{patient_group_id}", patient_groups.UpdatePatientGroup, patient_groups.PatientGroupShape, "settings.manage", "patient_group.update", patient_groups.update),
 
-    Operation("team_member.create", "POST", _TEAM, team.CreateTeamMember, team.TeamMemberShape, "team.manage", "team_member.create", team.create),
+    Operation("team_member.create", "POST", _TEAM, team.CreateTeamMember, team.TeamMemberShape, "team.manage", "team_member.create", roles.create_member),
     Operation("team_member.get", "GET", _TEAM + "/{team_member_id}", team.GetTeamMember, team.TeamMemberShape, STAFF, OWN, team.get),
     Operation("team_member.list", "GET", _TEAM, team.Page, team.TeamMembers, STAFF, OWN, team.list_all),
     Operation("team_member.update", "PUT", _TEAM + "/{team_member_id}", roles.UpdateTeamMember, team.TeamMemberShape, "team.manage", "team_member.update", roles.update_member),

@@ -10,7 +10,7 @@ from server.ids import OrganizationId, TeamMemberId
 from server.locks import lock
 from server.people.actors import Actor
 from server.people.permissions import DENIALS
-from server.people.team import GetTeamMember, Nothing, TeamMemberShape, get
+from server.people.team import CreateTeamMember, GetTeamMember, Nothing, TeamMemberShape, get, insert
 from server.people.wording import Name, require_values
 
 
@@ -76,6 +76,17 @@ async def update(tx: Transaction, actor: Actor, params: UpdateRole) -> RoleShape
     return RoleShape(name=params.name, permissions=permissions)
 
 
+async def create_member(tx: Transaction, actor: Actor, params: CreateTeamMember) -> TeamMemberShape:
+    """A new team member.
+
+    Raises:
+        Conflict: the email is in use. Invalid: no such role. Forbidden: a role with a permission that the actor lacks.
+    """
+    require_grantable(actor, await _of_role(tx, actor.organization_id, params.role))
+    person_id = await insert(tx, actor.organization_id, params)
+    return await get(tx, actor, GetTeamMember(team_member_id=person_id))
+
+
 async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember) -> TeamMemberShape:
     """Change a team member's name, role or extra permissions. Their next request goes by it.
 
@@ -89,12 +100,7 @@ async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember)
     await get(tx, actor, GetTeamMember(team_member_id=params.team_member_id))
     granted = set(params.extra_permissions or ())
     if params.role is not None:
-        rows = await tx.rows(
-            "select permissions from roles where (organization_id, name) = ($1, $2)", actor.organization_id, params.role
-        )
-        if not rows:
-            raise Invalid("role: this organisation has no such role")
-        granted |= set(rows[0]["permissions"])
+        granted |= await _of_role(tx, actor.organization_id, params.role)
     require_grantable(actor, granted, await _held(tx, actor.organization_id, params.team_member_id))
     await tx.rows(
         """update team_members set name = coalesce($3, name), role = coalesce($4, role),
@@ -104,6 +110,15 @@ async def update_member(tx: Transaction, actor: Actor, params: UpdateTeamMember)
     )
     await require_somebody_manages(tx, actor.organization_id)
     return await get(tx, actor, GetTeamMember(team_member_id=params.team_member_id))
+
+
+async def _of_role(tx: Transaction, organization_id: OrganizationId, name: str) -> set[str]:
+    rows = await tx.rows(
+        "select permissions from roles where (organization_id, name) = ($1, $2)", organization_id, name
+    )
+    if not rows:
+        raise Invalid("role: this organisation has no such role")
+    return set(rows[0]["permissions"])
 
 
 async def _held(tx: Transaction, organization_id: OrganizationId, team_member_id: TeamMemberId) -> set[str]:

@@ -102,12 +102,6 @@ async def insert(tx: Transaction, organization_id: OrganizationId, params: Creat
     return person_id
 
 
-async def create(tx: Transaction, actor: Actor, params: CreateTeamMember) -> TeamMemberShape:
-    """A new team member. Raises Conflict for an email in use, Invalid for an unknown role."""
-    person_id = await insert(tx, actor.organization_id, params)
-    return await get(tx, actor, GetTeamMember(team_member_id=person_id))
-
-
 async def get(tx: Transaction, actor: Actor, params: GetTeamMember) -> TeamMemberShape:
     """One team member. Raises NotFound."""
     rows = await tx.rows(_SELECT + " and t.id = $2", actor.organization_id, params.team_member_id)

@@ -126,6 +126,19 @@ async def test_only_a_group_has_a_facilitator(clinic: Clinic, elsewhere: Clinic)
         await name(doctor, await elsewhere.channel("group", elsewhere.clinician))
 
 
+async def test_nobody_makes_a_colleague_who_may_more_than_they(clinic: Clinic) -> None:
+    manager = await clinic.team_member("MANAGER")
+    new = {"name": "Team Member", "email": "new@clinic.invalid"}
+    for role in ("ADMIN", "SUPERUSER"):
+        with pytest.raises(Forbidden, match="what you hold"):
+            await clinic.call(manager, "team_member.create", **new, role=role)
+    for role in ("MANAGER", "NURSE"):
+        made = await clinic.call(
+            manager, "team_member.create", name="Team Member", email=f"{role}@a.invalid", role=role
+        )
+        assert made["role"] == role
+
+
 async def test_what_somebody_holds_already_is_not_given(clinic: Clinic) -> None:
     manager, admin = await clinic.team_member("MANAGER"), await clinic.team_member("ADMIN")
     await clinic.call(
