@@ -14,6 +14,7 @@ STAFF = ["Alex Example", "Kim Li", "Åsa Müller-Demo"]
         "Álèx Ëxample",
         "Example Alex", "The Alex Example", "Alex-Example", "AlexExample99", "Alex Exarnple", "Kim Li", "KIM LI", "Κim Lі",
         "Asa Muller Demo", "𝐀𝐥𝐞𝐱 𝐄𝐱𝐚𝐦𝐩𝐥𝐞",
+        "ᴀʟᴇx ᴇxᴀᴍᴘʟᴇ", "ꓮꓡꓰꓫ ꓰꓫꓮꓟꓑꓡꓰ", "A\u04cfex Example", "\u0251lex Example", "🅰🅻🅴🆇 🅴🆇🅰🅼🅿🅻🅴", "A¡ex Example",
     ],
 )  # fmt: skip
 def test_what_looks_like_a_team_members_name_imitates_it(name: str) -> None:
@@ -35,6 +36,8 @@ def test_what_looks_like_a_team_members_name_imitates_it(name: str) -> None:
         "Blue_Admin",
         "T e a m",
         "S.t.a.f.f",
+        "🅓🅡 Blue",
+        "Do\u03f2tor Blue",
     ],
 )
 def test_a_title_of_staff_imitates_staff(name: str) -> None:
@@ -71,12 +74,13 @@ def test_different_names_are_different() -> None:
 @pytest.mark.parametrize(
     "name",
     ["", "x" * (LONGEST + 1), "a\u200bb", "a\u202eb", "a\u2066b", "a\x00b", "a\nb", "a\u2028b", "a\u00adb", "\u3164", "a\u2800b",
-     "\ue000", "\ud800", "a\ufeff", "a\u0301\u0301\u0301", "\U000e0041", "a\u034fb"],
+     "\ue000", "\ud800", "a\ufeff", "a\u0301\u0301\u0301", "\U000e0041", "a\u034fb", "\ufe0f",
+     "\ufe0e\ufe0f", "a\ufe0fb", "\ufe0fab", "\U000e0100", "a\ufe00", "\u180b", "\u0301", "\U0001d159", "\U00016fe4"],
 )  # fmt: skip
 def test_what_must_not_stand_in_a_name(name: str) -> None:
     assert wrong(name)
 
 
-@pytest.mark.parametrize("name", ["Bluebird", "Zoë", "Nguyễn", "❤️", "李", "O'Demo-Example", "x" * LONGEST])
+@pytest.mark.parametrize("name", ["Bluebird", "Zoë", "Nguyễn", "❤️", "B❤️", "1️⃣", "李", "O'Demo-Example", "x" * LONGEST])
 def test_what_may(name: str) -> None:
     assert wrong(name) is None
