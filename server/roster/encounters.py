@@ -15,7 +15,7 @@ from server.people.actors import Actor
 from server.people.archivings import require_available
 from server.people.patients import GetPatient
 from server.people.wording import Moment, Prose, Slug
-from server.roster import groups, policy
+from server.roster import groups, policy, records
 
 Subject = Literal["patient", "group"]
 Documentation = Literal["not_started", "in_progress", "complete"]
@@ -166,8 +166,8 @@ async def list_all(tx: Transaction, actor: Actor, params: ListEncounters) -> Enc
         *(actor.organization_id, params.subject_type, params.group_id, params.patient_id, params.documentation_status),
         *(params.after, params.limit + 1),
     )
-    if rows:
-        tx.concerns(patient_id=params.patient_id)
+    told = [row["patient_id"] for row in rows[: params.limit] if row["chief_complaint"] is not None]
+    await records.seen(tx, actor, "encounter.list", told, {}, params.patient_id if rows else None)
     return Encounters(encounters=[await _shape(tx, row) for row in rows[: params.limit]], more=len(rows) > params.limit)
 
 

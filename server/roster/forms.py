@@ -13,7 +13,7 @@ from server.people import patients
 from server.people.actors import Actor
 from server.people.patients import GetPatient
 from server.people.wording import Data, Moment
-from server.roster import encounters, guests, participants
+from server.roster import encounters, guests, participants, records
 from server.roster.encounters import OfEncounter
 from server.roster.groups import loaded
 from server.roster.guests import OfGuest
@@ -120,12 +120,15 @@ async def create(tx: Transaction, actor: Actor, params: CreateSubmission) -> Sub
 
 async def list_all(tx: Transaction, actor: Actor, params: ListSubmissions) -> Submissions:
     """The submissions of an encounter, or one participant's. Raises NotFound."""
-    await encounters.row(tx, actor.organization_id, params.encounter_id)
+    encounter = await encounters.row(tx, actor.organization_id, params.encounter_id)
     rows = await tx.rows(
         f"""{_SELECT} and s.encounter_id = $2
               and ($3::text is null and $4::text is null or s.patient_id = $3 or s.guest_id = $4) {_ORDER}""",
         *(actor.organization_id, params.encounter_id, params.patient_id, params.guest_id),
     )
+    about = await records.became(tx, actor.organization_id, rows)
+    facts = {"encounter_id": params.encounter_id}
+    await records.seen(tx, actor, "form_submission.list", about, facts, encounter["patient_id"])
     return Submissions(submissions=[_shape(row) for row in rows])
 
 

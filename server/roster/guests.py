@@ -201,6 +201,7 @@ async def _row(tx: Transaction, organization_id: OrganizationId, guest_id: Guest
     rows = await tx.rows(_SELECT + " and g.id = $2", organization_id, guest_id)
     if not rows:
         raise NotFound(NOT_FOUND)
+    tx.concerns(patient_id=rows[0]["patient_id"])  # of whom this was written before they were a patient
     return rows[0]
 
 

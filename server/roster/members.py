@@ -17,7 +17,7 @@ from server.locks import lock
 from server.people import sealed
 from server.people.actors import Actor
 from server.people.wording import Prose
-from server.roster import asking, groups, policy
+from server.roster import asking, groups, policy, records
 from server.roster.policy import Key
 
 explain("ix_group_members_unique_patient", Conflict(f"This patient {policy.ALREADY}."))
@@ -165,6 +165,9 @@ async def list_all(tx: Transaction, actor: Actor, params: ListGroupMembers) -> G
             order by m.joined_at, m.id limit $5""",
         *(actor.organization_id, params.group_id, params.status, params.after, params.limit + 1),
     )
+    if READ_NOTES in actor.permissions:
+        noted = [row["patient_id"] for row in rows[: params.limit] if row["notes"] is not None]
+        await records.seen(tx, actor, "group_member.list", noted, {"group_id": params.group_id})
     return GroupMembers(
         members=[await _shape(tx, actor, row) for row in rows[: params.limit]],
         more=len(rows) > params.limit,

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from server import audit
 from server.chat.bodies import trimmed
 from server.db import Transaction
 from server.errors import Conflict
@@ -16,7 +15,7 @@ from server.ids import EncounterId, GuestId, NoteId, PatientId, TeamMemberId
 from server.people import sealed
 from server.people.actors import Actor
 from server.people.wording import Slug
-from server.roster import encounters, participants, policy
+from server.roster import encounters, participants, policy, records
 from server.roster.members import MemberType
 
 MAX_CODE_POINTS = 20_000
@@ -129,12 +128,9 @@ async def list_all(tx: Transaction, actor: Actor, params: ListNotes) -> Notes:
         _SELECT + _IN_VIEW + " order by n.created_at, n.id",
         *(actor.organization_id, params.encounter_id, params.patient_id, params.guest_id),
     )
-    for patient in sorted({row["patient_id"] for row in rows if row["patient_id"]} - {encounter["patient_id"]}):
-        tx.record["patient_id"] = patient  # an entry on the record of each whom a note is about; the list has its own
-        facts = {"encounter_id": params.encounter_id}
-        await audit.append(tx, actor.organization_id, actor.person_id, "encounter_note.read", actor.request_id, facts)
-    tx.record.pop("patient_id", None)
-    tx.concerns(patient_id=encounter["patient_id"])
+    about = await records.became(tx, actor.organization_id, rows)
+    facts = {"encounter_id": params.encounter_id}
+    await records.seen(tx, actor, "encounter_note.read", about, facts, encounter["patient_id"])
     return Notes(notes=[await _shape(tx, row) for row in rows])
 
 

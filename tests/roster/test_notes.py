@@ -214,3 +214,36 @@ async def test_who_has_answered_which_form_and_who_has_not(clinic: Clinic, elsew
     for nowhere in ({"id": EncounterId.new()}, await session(elsewhere, await group(elsewhere))):
         with pytest.raises(NotFound, match="no such encounter"):
             await submit(clinic, nowhere, one, "phq-9")
+
+
+async def test_what_shows_a_patients_record_stands_on_that_record(clinic: Clinic, owner: asyncpg.Connection) -> None:
+    group_id, spouse = await group(clinic), await guest(clinic)
+    one, became = await patients(clinic, 2)
+    await add_batch(clinic, group_id, [one, spouse])
+    made, seen = await session(clinic, group_id), await visit(clinic, one)
+    await note(clinic, made, "Of the spouse", guest_id=spouse)
+    for who in (one, spouse):
+        await submit(clinic, made, who, "phq-9")
+    await clinic.call(clinic.clinician, "encounter.update", encounter_id=seen["id"], chief_complaint="Tired")
+    roster = (await clinic.call(clinic.clinician, "group_member.list", group_id=group_id))["members"]
+    [row] = [member for member in roster if member["patient_id"] == one]
+    noted = {"group_id": group_id, "group_member_id": row["id"], "notes": "Comes late"}
+    await clinic.call(clinic.clinician, "group_member.update", **noted)
+    await clinic.call(clinic.clinician, "guest.link", guest_id=spouse, patient_id=became)
+
+    async def recorded(word: str, operation: str, **params: Any) -> list[str | None]:
+        await owner.execute("set session_replication_role = replica; delete from audit_entries")
+        await clinic.call(clinic.clinician, operation, **params)
+        rows = await owner.fetch("select patient_id from audit_entries where operation = $1", word)
+        return sorted([row["patient_id"] for row in rows], key=str)
+
+    both, of_group = sorted([one, became]), {"encounter_id": made["id"]}
+    assert await recorded("encounter_note.read", "encounter_note.list", **of_group) == [None, became]
+    assert await recorded("form_submission.list", "form_submission.list", **of_group) == [None, *both]
+    one_only = await recorded("form_submission.list", "form_submission.list", **of_group, patient_id=one)
+    assert one_only == [None, one]
+    assert await recorded("form_submission.list", "form_submission.list_of_guest", guest_id=spouse) == [became]
+    assert await recorded("guest.read", "guest.get", guest_id=spouse) == [became]
+    assert await recorded("encounter.list", "encounter.list") == [None, one]
+    assert await recorded("encounter.list", "encounter.list", patient_id=one) == [one]
+    assert await recorded("group_member.list", "group_member.list", group_id=group_id) == [None, one]
