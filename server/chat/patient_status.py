@@ -47,7 +47,8 @@ async def archive(tx: Transaction, actor: Actor, params: GetPatient) -> PatientS
     ends = [(row["id"], row["membership"]) for row in channels if row["kind"] not in _OWN]
     await staffing.apply(tx, organization_id, [], ends)
     await sign_out(tx, organization_id, patient_id)
-    args = {"organization_id": organization_id, "patient_id": patient_id}
+    [row] = await tx.rows("select clock_timestamp()::text as at")
+    args = {"organization_id": organization_id, "patient_id": patient_id, "at": row["at"]}
     await jobs.enqueue(tx, patients.ARCHIVED, args, key=f"{organization_id}:{patient_id}")
     return await patients.get(tx, actor, params)
 

@@ -266,15 +266,15 @@ async def end(tx: Transaction, organization_id: OrganizationId, ids: Sequence[st
 
 
 async def end_archived(tx: Transaction, args: dict[str, Any]) -> None:
-    """The worker's part of archiving a patient: their places in groups end. Nothing, if they are active again by then."""
+    """The worker's part of archiving a patient: the places in groups end that they had then, also if they are active again."""
     organization_id, patient_id = OrganizationId(args["organization_id"]), PatientId(args["patient_id"])
     await lock(tx, organization_id, people=[patient_id])
     rows = await tx.rows(
         """select m.id, m.group_id
              from group_members m join people p on (p.organization_id, p.id) = (m.organization_id, m.patient_id)
-            where (m.organization_id, m.patient_id, m.status, p.status) = ($1, $2, 'active', 'archived') order by m.group_id""",
-        organization_id,
-        patient_id,
+            where (m.organization_id, m.patient_id, m.status) = ($1, $2, 'active')
+              and (p.status = 'archived' or m.joined_at <= $3::text::timestamptz) order by m.group_id""",
+        *(organization_id, patient_id, args.get("at")),
     )
     if not rows:
         return

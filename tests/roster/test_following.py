@@ -186,6 +186,20 @@ async def test_an_archived_patients_rows_end_and_so_do_their_places_in_channels(
     assert [row["status"] for row in found] == ["left", "left"]
 
 
+async def test_they_end_also_if_the_patient_is_taken_back_before_a_worker_comes_to_it(clinic: Clinic) -> None:
+    [one] = await patients(clinic, 1)
+    group_id, other = await followed(clinic, one), await group(clinic)
+    for verb in ("archive", "unarchive"):
+        await clinic.call(clinic.clinician, f"patient.{verb}", patient_id=one)
+    await add(clinic, other, one)  # anew, and so it stays
+    await do_jobs(clinic.database)
+    assert await roster(clinic, group_id, status="active") == []
+    assert [row["patient_id"] for row in await roster(clinic, other, status="active")] == [one]
+    await add(clinic, group_id, one)
+    await do_jobs(clinic.database)
+    assert one in await there(clinic, group_id)
+
+
 async def test_who_would_be_taken_for_somebody_else_waits_and_nobody_waits_with_them(clinic: Clinic) -> None:
     one, same, other = await patients(clinic, 3)
     for who in (one, same):
