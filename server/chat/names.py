@@ -15,12 +15,15 @@ select w.channel_id, a.id as person_id, coalesce(p.display_name, a.display_name)
  where coalesce(p.display_name, a.display_name) is not null"""
 
 
-async def staff_names(tx: Transaction, organization_id: OrganizationId) -> list[str]:
-    """The names of the active team members of an organisation."""
+async def staff_names(tx: Transaction, organization_id: OrganizationId, channels: Sequence[str]) -> list[str]:
+    """The names of the active team members of an organisation, and of all whose messages may stand in any of these channels."""
     rows = await tx.rows(
         """select t.name from team_members t join people p on (p.organization_id, p.id) = (t.organization_id, t.id)
-            where t.organization_id = $1 and p.status = 'active'""",
+            where t.organization_id = $1 and (p.status = 'active' or exists (
+              select from memberships m
+               where (m.organization_id, m.person_id) = (t.organization_id, t.id) and m.channel_id = any ($2)))""",
         organization_id,
+        list(channels),
     )
     return [row["name"] for row in rows]
 

@@ -164,7 +164,7 @@ async def fitting(
     """A display name that nobody is mistaken by. Raises Conflict for whose it looks like."""
     if name is None:
         return None
-    if naming.imitates(name, await staff_names(tx, organization_id)):
+    if naming.imitates(name, await staff_names(tx, organization_id, channels)):
         raise Conflict("display_name: this could be taken for a team member's name. Choose another one.")
     taken = await others_names(tx, organization_id, channels, person_id)
     if any(naming.same(name, other) for other in taken):

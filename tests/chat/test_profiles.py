@@ -9,6 +9,7 @@ import pytest
 from server import events
 from server.app.log import ChatLog, key
 from server.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.chat.test_archiving import archived
 from tests.support.cast import Clinic
 
 
@@ -147,3 +148,16 @@ async def test_the_name_of_who_has_left_or_is_archived_is_free(clinic: Clinic) -
     await clinic.archive(former)
     for free in ("Bluebird", "Robin Example"):
         assert (await named(clinic, patient, free))["display_name"] == free
+
+
+async def test_where_an_archived_colleague_has_written_no_patient_takes_their_name(clinic: Clinic) -> None:
+    patient, former = await clinic.patient(), await clinic.team_member()
+    await clinic.sql("update team_members set name = 'Robin Sample' where id = $1", former)
+    channel = await clinic.channel("group", clinic.clinician, patient, former)
+    await clinic.send(former, channel, "Text")
+    assert (await archived(clinic, former))["status"] == "done"
+    assert "Robin Sample" in (await names(clinic, patient, channel)).values()
+    with pytest.raises(Conflict, match="team member's name"):
+        await named(clinic, patient, "Robin Sample")
+    with pytest.raises(Conflict, match="team member's name"):
+        await named_in(clinic, patient, channel, "Robin Sample")
