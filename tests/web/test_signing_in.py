@@ -206,3 +206,25 @@ async def test_the_pages_connect_to_the_provider_and_to_nobody_else(
     await until(page, "window.blocked")
     assert found == ["TypeError"]
     pages.errors.clear()  # the browser told us about what we tried
+
+
+async def test_what_was_typed_can_be_taken_along_when_the_sign_in_runs_out(
+    pages: Pages, gateway: Gateway, provider: Provider, clinic: Clinic
+) -> None:
+    provider.seconds, provider.gives_refresh_tokens = 14, False
+    here = f"{gateway.url}/#/channel/{clinic.channels['care']}"
+    page = await pages.open(here, permissions=["clipboard-read", "clipboard-write"])
+    await sign_in(page, "demo-patient")
+    await expect(page.locator("#text")).to_be_visible()
+    await page.locator("#text").fill("half a thought")
+    await expect(page.locator("#signin-words")).to_have_text(
+        "Your sign-in has ended. Sign in again. What you had not sent is lost when this page is left.", timeout=30_000
+    )
+    await expect(page.locator("body")).not_to_contain_text("half a thought", use_inner_text=True)
+    await page.get_by_role("button", name="Copy what you had not sent").click()
+    await expect(page.locator("#signin-words")).to_contain_text("Copied.")
+    assert await page.evaluate("navigator.clipboard.readText()") == "half a thought"
+    page.on("dialog", lambda dialog: dialog.accept())
+    provider.seconds = 300
+    await page.get_by_role("button", name="Sign in again").click()
+    await expect(page.locator("#whoami")).to_have_text("Demo Patient")

@@ -77,12 +77,7 @@ export class Chat {
     return this.#current?.conversation.items.findLast(({ type }) => type === "message")?.offset ?? 0;
   }
 
-  /** How many messages wait here to be sent, in all channels. */
-  get unsent() {
-    return this.#opened.unsent;
-  }
-
-  /** How many of them will be sent. */
+  /** How many messages will be sent, in all channels. */
   get waiting() {
     return this.#opened.waiting;
   }
@@ -92,9 +87,9 @@ export class Chat {
     return this.#opened.failing;
   }
 
-  /** Whether leaving the page would lose something that was typed. */
-  get holdsText() {
-    return this.unsent > 0 || this.#composer.holdsText;
+  /** What leaving the page would lose: the texts that are typed, or not known to have arrived, in all channels. */
+  get unsentTexts() {
+    return [...this.#opened.unsentTexts, ...this.#composer.texts];
   }
 
   /** Shows a channel. Shown already, it is opened anew only if I have left and come back meanwhile. */

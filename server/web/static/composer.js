@@ -26,9 +26,9 @@ export class Composer {
     addEventListener("resize", () => this.#grow());
   }
 
-  /** Whether something is typed and not sent, in any channel. */
-  get holdsText() {
-    return [...this.#drafts.values()].some((text) => text.trim() !== "");
+  /** What is typed and not sent, in all channels. */
+  get texts() {
+    return [...this.#drafts.values()].filter((text) => text.trim() !== "");
   }
 
   /** What is typed in the channel that is shown. */

@@ -29,11 +29,9 @@ export class OpenChannels {
     return this.#all.get(id);
   }
 
-  /** Messages that would be lost with this page. */
-  get unsent() {
-    let count = 0;
-    for (const { conversation } of this.#all.values()) count += conversation.outbox.unsent;
-    return count;
+  /** The messages that would be lost with this page. */
+  get unsentTexts() {
+    return [...this.#all.values()].flatMap(({ conversation }) => conversation.outbox.texts);
   }
 
   /** Messages that will be sent. */

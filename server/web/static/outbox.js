@@ -37,6 +37,11 @@ export class Outbox {
     return this.#entries.length;
   }
 
+  /** What they say. */
+  get texts() {
+    return this.#entries.map(({ text }) => text);
+  }
+
   /** How many go on by themselves. */
   get waiting() {
     return this.#entries.filter(({ state }) => state === "pending").length;

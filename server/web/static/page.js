@@ -23,7 +23,8 @@ import { Wire } from "./wire.js";
 
 const ADDRESS = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/connection/websocket`;
 
-const SIGNED_OUT = new Set([401, 3500, 3503]); // sign-in's own, and the two close codes that end one
+const ENDED = 401; // no new token is to be had
+const SIGNED_OUT = new Set([ENDED, 3500, 3503]); // sign-in's own, and the two close codes that end one
 
 /**
  * Starts a page. `ready(page)` is called once, when I and my channels are known; `draw(page)` whenever the list may look
@@ -64,7 +65,7 @@ export async function startPage({ kind, audience, ready, draw }) {
       viewing.connected();
     }
     if (phase === "stopped") badge.clear();
-    if (phase === "stopped" && SIGNED_OUT.has(code)) signedOut(endWords(code, message, page.me), () => page.wire.start());
+    if (phase === "stopped" && SIGNED_OUT.has(code)) signedOut(endWords(code, message, page.me), () => page.wire.start(), code === ENDED);
     changed();
   };
   page.wire = new Wire({ url: ADDRESS, fetchToken, onState, onHint: (hint) => hinted(page, hint), stats });
@@ -113,7 +114,7 @@ function openSettings(page) {
 }
 
 function endWords(code, message, me) {
-  if (code === 401) return message;
+  if (code === ENDED) return message;
   return me || code === 3503 ? "You have been signed out." : "You could not be signed in here. If you should be, ask your clinic.";
 }
 
@@ -152,8 +153,8 @@ function guard(page) {
   addEventListener("online", () => page.wire.wake());
   addEventListener("pageshow", () => page.wire.wake());
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && page.wire.wake());
-  addEventListener("beforeunload", (event) => page.chat.holdsText && !leaving() && event.preventDefault());
-  askBeforeSigningOut(() => page.chat.holdsText);
+  addEventListener("beforeunload", (event) => page.chat.unsentTexts.length > 0 && !leaving() && event.preventDefault());
+  askBeforeSigningOut(() => page.chat.unsentTexts);
 }
 
 /** The height that is really seen: on a phone the keyboard takes its part, and style sheets do not hear of it everywhere. */

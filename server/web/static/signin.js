@@ -10,12 +10,12 @@ import { byId, h, say } from "./dom.js";
 import { bringBack, putAside } from "./parts/dialog.js";
 import { Picker } from "./signin_picker.js";
 import { Provider } from "./signin_provider.js";
-import { ask, AWAY, LIMIT, NOT_SET_UP, show } from "./signin_words.js";
+import { ask, AWAY, LIMIT, NOT_SET_UP, offerCopy, show } from "./signin_words.js";
 
 let way = null;
 let about = {};
 let isLeaving = false;
-let holdsText = () => false;
+let unsentTexts = () => [];
 let beforeLeaving = async () => {};
 
 /** Resolves to an async function that answers a token, once somebody has signed in. `kind`: "patient" or "team_member". */
@@ -42,9 +42,9 @@ export function onLeaving(work) {
   beforeLeaving = work;
 }
 
-/** Says how to find out whether text would be lost: asked before signing out. */
-export function askBeforeSigningOut(holds) {
-  holdsText = holds;
+/** Says how to find out which texts would be lost: asked before signing out. */
+export function askBeforeSigningOut(texts) {
+  unsentTexts = texts;
 }
 
 /** Whether this page is on its way out by somebody's wish, so that nobody is asked twice. */
@@ -54,19 +54,23 @@ export function leaving() {
 
 /** Signs out on every device, and leaves. */
 export async function signOut() {
-  if (holdsText() && !confirm("Something you wrote here is not sent yet, and would be lost. Sign out all the same?")) return;
+  if (unsentTexts().length && !confirm("Something you wrote here is not sent yet, and would be lost. Sign out all the same?")) return;
   isLeaving = true;
   await Promise.race([beforeLeaving(), new Promise((resolve) => setTimeout(resolve, LIMIT / 2))]);
   const told = await tellServer();
   way.leave(told ? "You are signed out." : "You are signed out here. The server could not be told: other devices may still be signed in.");
 }
 
-/** The server has ended this sign-in, or idleness has: what is on the page is no longer for whoever sits here. */
-export function signedOut(words, again) {
+/**
+ * The server has ended this sign-in, or idleness has: what is on the page is no longer for whoever sits here. `lapsed`: it only ran out,
+ * maybe while somebody typed; the way back may leave this page, so they can take along what they typed, and nothing else.
+ */
+export function signedOut(words, again, lapsed = false) {
   way.over();
   byId("app").hidden = true;
   putAside();
-  show(holdsText() ? `${words} What you had not sent is lost if this page is closed.` : words);
+  const texts = unsentTexts();
+  show(texts.length ? `${words} What you had not sent is lost when this page is left.` : words);
   ask("Sign in again", async () => {
     await way.back();
     byId("signin").hidden = true;
@@ -74,6 +78,7 @@ export function signedOut(words, again) {
     bringBack();
     again();
   });
+  if (lapsed && texts.length) offerCopy("Copy what you had not sent", texts.join("\n\n"));
 }
 
 async function tellServer() {

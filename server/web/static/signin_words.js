@@ -1,4 +1,4 @@
-/** The page that one sees before signing in: its words, and the one thing to press. */
+/** The page that one sees before signing in: its words, and what there is to press. */
 
 import { byId, h, say } from "./dom.js";
 
@@ -23,4 +23,19 @@ export function ask(words, pressed) {
   const button = h("button", { type: "button", class: "wide", onclick: pressed }, words);
   byId("people").replaceChildren(h("li", {}, button));
   return button;
+}
+
+/** Adds a button that copies a text; where the browser does not let it, the text is shown. */
+export function offerCopy(words, text) {
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(byId("signin-words"), "Copied. You can paste it once you have signed in again.");
+    } catch {
+      say(byId("signin-words"), "Select the text below to copy it.");
+      place.replaceChildren(h("p", { class: "text", dir: "auto" }, text));
+    }
+  };
+  const place = h("li", {}, h("button", { type: "button", class: "wide", onclick: copy }, words));
+  byId("people").append(place);
 }
