@@ -136,6 +136,7 @@ async def test_an_archived_channel_says_so_and_keeps_what_was_typed(open_page: O
     await expect(page.locator("#closed-words")).to_contain_text("This conversation is closed.")
     await expect(page.locator("#composer")).to_be_hidden()
     await expect(page.locator("#kept-text")).to_have_text("half a thought")
+    await expect(page.locator("#title")).to_be_focused()
 
 
 async def test_a_draft_stays_with_its_channel(open_page: OpenPage, clinic: Clinic) -> None:

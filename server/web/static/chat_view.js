@@ -87,8 +87,10 @@ export class ChatView {
     const { tone, words } = this.#audience === "staff" && channel ? readers(channel) : { tone: "", words: "" };
     byId("composer").className = tone;
     say(byId("readers"), words);
+    const held = closed !== "" && byId("composer").contains(document.activeElement);
     byId("composer").hidden = closed !== "";
     byId("closed").hidden = closed === "";
+    if (held) byId("title").focus(); // the field takes the focus along
     say(byId("closed-words"), closed);
     const way = byId("closed-way");
     if (way) way.hidden = !(closed && this.#audience === "staff" && channel?.status === "archived" && channel.kind !== "direct");
