@@ -60,11 +60,13 @@ class TeamMembers(BaseModel):
 
 
 class Me(BaseModel):
-    """Who asks, where, and what they may do."""
+    """Who asks, where, and what they may do. `other_ways`, for archived patients alone, who may have no channel left that tells
+    them: the organisation's contact text and their patient group's crisis services, where there are any."""
 
     person: dict[str, str]
     organization: dict[str, str]
     permissions: list[str]
+    other_ways: list[str] | None = None
 
 
 _SELECT = """select p.id, t.name, p.email, t.role, p.status, t.extra_permissions,
@@ -77,10 +79,14 @@ _SELECT = """select p.id, t.name, p.email, t.role, p.status, t.extra_permissions
 async def me(tx: Transaction, actor: Actor, _params: Nothing) -> Me:
     """The actor themselves."""
     [row] = await tx.rows(
-        """select coalesce(t.name, a.preferred_name, a.legal_name) as name, o.name as organization
+        """select coalesce(t.name, a.preferred_name, a.legal_name) as name, o.name as organization,
+                  case when p.kind = 'patient' and p.status = 'archived' then
+                    array_remove(array[coalesce(s.contact_text, ''), coalesce(g.crisis_services, '')], '') end as other_ways
              from people p join organizations o on o.id = p.organization_id
+             left join organization_settings s on s.organization_id = p.organization_id
              left join team_members t on (t.organization_id, t.id) = (p.organization_id, p.id)
              left join patients a on (a.organization_id, a.id) = (p.organization_id, p.id)
+             left join patient_groups g on (g.organization_id, g.id) = (a.organization_id, a.patient_group_id)
             where (p.organization_id, p.id) = ($1, $2)""",
         actor.organization_id,
         actor.person_id,
@@ -89,6 +95,7 @@ async def me(tx: Transaction, actor: Actor, _params: Nothing) -> Me:
         person={"id": actor.person_id, "kind": actor.kind, "name": row["name"]},
         organization={"id": actor.organization_id, "name": row["organization"]},
         permissions=sorted(actor.permissions),
+        other_ways=row["other_ways"],
     )
 
 

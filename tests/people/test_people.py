@@ -187,3 +187,22 @@ async def test_me_is_who_asks(clinic: Clinic) -> None:
     assert "team.manage" in mine["permissions"]
     assert (theirs["person"]["id"], theirs["person"]["kind"], theirs["permissions"]) == (patient, "patient", [])
     assert mine["organization"]["id"] == clinic.organization_id
+
+
+async def test_an_archived_patient_is_told_how_else_to_reach_the_clinic_whatever_channels_they_have(
+    clinic: Clinic,
+) -> None:
+    patient, other = await clinic.patient(), await clinic.patient()
+    await clinic.channel("group", clinic.clinician, patient, other)
+    assert (await clinic.call(patient, "me"))["other_ways"] is None
+    await clinic.call(clinic.clinician, "patient.archive", patient_id=patient)
+    assert (await clinic.call(patient, "channel.list"))["channels"] == []
+    assert (await clinic.call(patient, "me"))["other_ways"] == []
+    await clinic.call(clinic.clinician, "organization.update", contact_text="Call the front desk.")
+    [cohort] = (await clinic.call(clinic.clinician, "patient_group.list"))["patient_groups"]
+    await clinic.call(
+        clinic.clinician, "patient_group.update", patient_group_id=cohort["id"], crisis_services="The crisis line."
+    )
+    assert (await clinic.call(patient, "me"))["other_ways"] == ["Call the front desk.", "The crisis line."]
+    for person in (other, clinic.clinician):
+        assert (await clinic.call(person, "me"))["other_ways"] is None

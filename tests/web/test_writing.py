@@ -257,3 +257,18 @@ async def test_no_failed_message_is_said_to_be_sent_later(open_page: OpenPage, m
     await expect(page.locator("#connection-words")).to_have_text(
         "Reconnecting… What you write is kept here and will be sent."
     )
+
+
+async def test_an_archived_patient_without_a_channel_sees_how_else_to_reach_the_clinic(
+    open_page: OpenPage, clinic: Clinic
+) -> None:
+    await clinic.patient("demo-second", "Second Patient", "Moon")
+    await clinic.status("demo-second", "archived")
+    await clinic.words.sql(
+        "insert into organization_settings (organization_id, contact_text) values ($1, $2)",
+        *(clinic.words.organization_id, "Call the front desk."),
+    )
+    page = await open_page("/?as=demo-second")
+    await expect(page.locator("#none")).to_contain_text("Your record with this clinic is closed")
+    await expect(page.locator("#none")).to_contain_text("Call the front desk.")
+    await expect(page.locator("#none")).not_to_contain_text("appears here")

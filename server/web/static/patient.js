@@ -25,9 +25,17 @@ function ready(page) {
     { words: "How others see me", run: () => showMyProfile(page) },
   ]);
   page.offer = new Offer(page);
+  sayClosed(page.me);
   details = new Details(page);
   new ChannelMenu(page, details, (channel) => acts(page, channel));
   addEventListener("hashchange", () => draw(page));
+}
+
+/** To a patient who is archived: nothing will appear here any more, and how else to reach the clinic. */
+function sayClosed({ other_ways: ways }) {
+  if (!ways) return;
+  say(byId("none-title"), "Your record with this clinic is closed");
+  say(byId("none-words"), (ways.length ? ways : ["To reach your team, contact your clinic."]).join("\n\n"));
 }
 
 /** What a patient can do with a channel as a whole. */
