@@ -64,6 +64,7 @@ class Verification:
         self._before: str | None = None
         self._previous: str | None = None
         self._time: datetime | None = None
+        self._round: Seal | None = None
         self._shift = 0
         self._suspects: list[_Suspect] = []
         self._oldest = ""
@@ -107,6 +108,8 @@ class Verification:
         if seal.sequence > self.last + 1:
             self._find(self.last + 1, "deleted", _missing(self.last + 1, seal.sequence - 1))
             self._before = self._previous = None
+        if self._round is not None and seal.sealed_at != self._round.sealed_at:
+            self._time = None if self._round.more else _moment(self._round.sealed_at)
         if entry is None:
             self._find(seal.sequence, "deleted", "The entry is gone; only its seal is left.")
         elif self._previous is not None and not self._fits(seal, entry, self._previous, self._shift):
@@ -114,7 +117,7 @@ class Verification:
         else:
             self._time_of(seal, entry)
         self._before, self._previous, self.last = self._previous, seal.hash, seal.sequence
-        self._time = None if seal.more else _moment(seal.sealed_at)
+        self._round = seal
         for head in self._heads.pop(seal.sequence + self._shift, ()):
             self._compare(head, seal)
         return None
@@ -189,7 +192,7 @@ class Verification:
         at = _moment(str(entry.get("at")))
         if at is not None and self._time is not None and at < self._time - LATE:
             text = (
-                f"{_told(entry)} was not there when the seal before it was made, at {self._time.isoformat()}: it was "
+                f"{_told(entry)} was not there when the entries before it were sealed, at {self._time.isoformat()}: it was "
                 "written later than it says (or the database's clock was set back)."
             )
             self._find(seal.sequence, "backdated", text)

@@ -214,6 +214,18 @@ def test_what_waited_while_no_worker_ran_is_not_backdated() -> None:
     assert verified(made).findings == []
 
 
+def test_what_waited_together_is_not_backdated_and_what_came_with_it_is() -> None:
+    """One round seals all that has waited, each seal at the same moment: it is compared with the round before."""
+    entries = [entry(1), entry(2), entry(3), entry(4), entry(5, at=at(1000)), entry(6, at=at(5100))]
+    for late, backdated in ((entries, []), ([*entries[:5], entry(6)], [(6, "backdated")])):
+        previous, made = NOTHING, []
+        for number, one in enumerate(late, 1):
+            moment = at(900) if number < 5 else at(5000 if number < 6 else 5200)
+            previous = link(previous, number, moment, False, one)
+            made.append((Seal(number, previous, moment, False), one))
+        assert places(verified(made)) == backdated
+
+
 def test_a_time_that_is_none_is_not_compared() -> None:
     entries = [entry(1), entry(2, at="infinity")]
     made = sealed(entries)
