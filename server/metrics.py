@@ -5,6 +5,7 @@ organisation, and every label takes its values from a list in the code: whoever 
 Numbers that a part keeps for itself anyway are read off it when somebody asks: see server/app/readings.py.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -257,6 +258,28 @@ NOTICES_DEAD = Gauge(
     ["medium"],
     registry=REGISTRY,
 )
+
+# What an alarm counts (docs/watching.md) is there from the start, at 0: Prometheus sees no increase in what first shows as 1.
+SENDS.labels("failed")
+CONNECTS.labels("unauthorized")
+CLOSED.labels("3008")
+PUSHES.labels("message", "refused")
+MAILS.labels("away")
+
+
+def begin_operations(names: Iterable[str]) -> None:
+    """Show these operations' faults from the start."""
+    for name in names:
+        OPERATIONS.labels(name, "failed")
+
+
+def begin_work(jobs: Iterable[str], promises: Iterable[str]) -> None:
+    """Show from the start these jobs being given up, and these promises being broken."""
+    for job in jobs:
+        JOBS.labels(job, "dead")
+    for promise in promises:
+        INTEGRITY_FAULTS.labels(promise)
+
 
 _OUTCOMES: Final = (
     (Unauthorized, "unauthorized"),

@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from server import config, jobs, logs, schema
+from server import config, jobs, logs, metrics, schema
 from server.bus import Bus
 from server.config import Settings
 from server.crypto import MasterKey
@@ -42,6 +42,7 @@ async def work(settings: Settings) -> None:
     database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)
     viewing, due = Viewing(settings.redis_url), asyncio.Event()
     mailer = Mailer.of(database, settings)
+    metrics.begin_work(HANDLERS, integrity.PROMISES)
     await database.start()
     await bus.start()
     try:

@@ -13,6 +13,8 @@ from server.db import Transaction
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
+PROMISES = ("log has a hole", "message without its words", "patient without a team")
+"""What BROKEN calls what it finds."""
 _WINDOW = "now() - interval '3 minutes'"
 
 BROKEN = f"""

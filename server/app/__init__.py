@@ -118,6 +118,7 @@ class Application:
         await self.batcher.start()
         await self.gateway.start()
         await self.bus.start()
+        metrics.begin_operations(operation.name for operation in OPERATIONS)
         metrics.REGISTRY.register(self._readings)
         self._beside.callback(metrics.REGISTRY.unregister, self._readings)
         await self._beside.enter_async_context(watchdog.watching())

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,9 +17,26 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server.dev.embedded import free_port
 from tests.live.conftest import Connect, Start
+from tests.support import docs
 from tests.support.cast import Clinic
 from tests.support.site import Gateway, Site
 from tests.test_metrics import LABELS
+from workers import integrity
+
+ALARMS = re.findall(
+    r'(?:increase|rate)\((warmline_\w+?)(?:_bucket)?(?:\{(\w+)="(\w+)"\})?\[',
+    (docs.ROOT / "docs/watching.md").read_text(),
+)
+"""What the suggested alerts want to see grow: a metric, and perhaps a label and its value."""
+
+
+def not_begun(told: dict[str, float]) -> set[str]:
+    """Metrics of alarms that a process does not show before they count something: the alarm would not see the first."""
+    return {
+        metric
+        for metric, label, value in ALARMS
+        if not any(name.startswith(metric) and f"{label}={value}".strip("=") in name for name in told)
+    }
 
 
 class Inspector:
@@ -113,6 +131,10 @@ async def test_what_happens_shows_in_the_metrics(
     await inspector.until("warmline_connections_closed_total{code=3501}", 1)
 
 
+async def test_what_alarms_count_is_there_before_it_happens(gateway: Gateway, inspector: Inspector) -> None:
+    assert not_begun(await inspector.metrics()) == {"warmline_integrity_faults_total", "warmline_jobs_total"}
+
+
 async def test_the_public_port_serves_no_metrics(gateway: Gateway, inspector: Inspector) -> None:
     async with httpx.AsyncClient(base_url=gateway.url) as public:
         assert (await public.get("/metrics")).status_code == 404
@@ -186,6 +208,9 @@ async def test_a_worker_has_the_same_port(site: Site, inspector: Inspector, tmp_
                     told = await inspector.until("warmline_sweeps_total{outcome=ran,sweep=integrity}", 1)
                     break
                 assert worker.poll() is None, (tmp_path / "log").read_text()
+        assert not not_begun(told) & {"warmline_integrity_faults_total", "warmline_jobs_total", "warmline_mails_total"}
+        assert all(f"'{promise}'" in integrity.BROKEN for promise in integrity.PROMISES)
+        assert len(integrity.PROMISES) == integrity.BROKEN.count("union all") + 1
         assert abs(told["warmline_sweep_last_success_timestamp_seconds{sweep=integrity}"] - time.time()) < 60
         assert (await inspector.get("/health/live")).status_code == 200
         assert (await inspector.get("/health/ready")).json() == {"status": "ok", "database": "ok", "schema": "ok"}
