@@ -6,6 +6,7 @@ Every setting is documented on its field; `docs/operations.md` reads them off th
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -187,7 +188,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _safe(self) -> "Settings":
         dangers = self._dangers() if self.profile == "production" else self._away_from_home()
-        if wrong := [*dangers, *self._two_ways_to_sign_in(), *self._pushing(), *self._mailing()]:
+        if wrong := [*dangers, *self._addresses(), *self._two_ways_to_sign_in(), *self._pushing(), *self._mailing()]:
             raise ValueError("\n".join(wrong))
         return self
 
@@ -213,6 +214,24 @@ class Settings(BaseSettings):
         for name, url in (("DATABASE_URL", self.database_url), ("REDIS_URL", self.redis_url)):
             if (urlsplit(url).password or "").lower() in GUESSED:
                 yield f"{name}: its password is one that everybody tries first; give it a random one"
+
+    def _addresses(self) -> Iterator[str]:
+        """What would be believed, and fit nothing that ever comes."""
+        try:
+            _ = urlsplit(self.redis_url).port
+        except ValueError:
+            yield "REDIS_URL: its port is no number (or its password has a / # ? that is not written as %2F %23 %3F)"
+        for origin in self.allowed_origins:
+            if "://" in origin and not re.fullmatch(r"[^/]+://[^/?#@\sA-Z]+", origin):
+                yield (
+                    "WARMLINE_ALLOWED_ORIGINS: compared as browsers say them: https://chat.clinic.example, in small "
+                    "letters, with no path and no / at the end"
+                )
+        for one in filter(None, map(str.strip, self.trusted_proxies.split(","))):
+            try:
+                ip_network(one)
+            except ValueError:
+                yield f"WARMLINE_TRUSTED_PROXIES: {one} is neither an address nor a network such as 10.0.0.0/8"
 
     def _two_ways_to_sign_in(self) -> Iterator[str]:
         """What does not fit together about the sign-in provider."""

@@ -149,6 +149,12 @@ def test_the_development_issuer_does_not_leave_home(environment: Any) -> None:
         ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://warmline:Secret@db.example/warmline"}),
         ("DATABASE_URL: its password", {"DATABASE_URL": "postgresql://postgres:postgres@db.example/warmline"}),
         ("REDIS_URL: its password", {"REDIS_URL": "rediss://:changeme@redis.example/0"}),
+        ("REDIS_URL: its port", {"REDIS_URL": "redis://redis.example:port/0"}),
+        ("REDIS_URL: its port .* password", {"REDIS_URL": "redis://:a/b@redis.example:6379/0"}),
+        ("WARMLINE_ALLOWED_ORIGINS: .*no / at the end", {"WARMLINE_ALLOWED_ORIGINS": "https://a.example/"}),
+        ("WARMLINE_ALLOWED_ORIGINS: .*small", {"WARMLINE_ALLOWED_ORIGINS": "https://A.example"}),
+        ("WARMLINE_TRUSTED_PROXIES: 999.1.1.1", {"WARMLINE_TRUSTED_PROXIES": "127.0.0.1, 999.1.1.1"}),
+        ("WARMLINE_TRUSTED_PROXIES: 10.0.0.1/8", {"WARMLINE_TRUSTED_PROXIES": "10.0.0.1/8"}),
     ],
 )
 def test_production_does_not_start_with_what_is_for_development(
@@ -192,6 +198,13 @@ def test_origins_are_taken_as_they_are(environment: Any, monkeypatch: pytest.Mon
     assert load().origins == {
         "https://a.example", "https://b.example:8443", "http://127.0.0.1:8001", "http://localhost:8001",
     }  # fmt: skip
+
+
+def test_proxies_and_the_origins_of_apps_are_taken(environment: Any) -> None:
+    environment(
+        WARMLINE_TRUSTED_PROXIES="10.0.0.0/8, ::1,", WARMLINE_ALLOWED_ORIGINS="capacitor://localhost,https://[::1]:8443"
+    )
+    assert load().origins == {"capacitor://localhost", "https://[::1]:8443"}
 
 
 def test_while_the_master_key_changes_there_are_several(environment: Any) -> None:
