@@ -139,6 +139,30 @@ async def test_an_archived_channel_says_so_and_keeps_what_was_typed(open_page: O
     await expect(page.locator("#title")).to_be_focused()
 
 
+# Hints do not arrive: one that is older than the read mark is passed over.
+WITHOUT_HINTS = """window.WebSocket = class extends WebSocket {
+    set onmessage(take) {
+        const kept = (line) => !line.includes('"type":"channel"');
+        super.onmessage = ({ data }) => take({ data: data.split("\\n").filter(kept).join("\\n") });
+    }
+};"""
+
+
+async def test_what_was_archived_when_one_came_can_be_written_in_once_a_colleague_unarchives_it(
+    open_page: OpenPage, clinic: Clinic
+) -> None:
+    await clinic.archive("care")
+    nurse = await open_page("/portal?as=demo-nurse#/channel/care", before=WITHOUT_HINTS)
+    patient = await open_page("/?as=demo-patient", before=WITHOUT_HINTS)
+    for page in (nurse, patient):
+        await expect(page.locator("#messages li.system")).to_have_count(2)
+        await expect(page.locator("#closed-words")).not_to_be_empty()
+    await clinic.words.call(clinic.words.clinician, "channel.unarchive", channel_id=clinic.channels["care"])
+    for page in (nurse, patient):
+        await expect(page.locator("#messages li.system")).to_have_count(3)
+        await expect(page.locator("#composer")).to_be_visible()
+
+
 async def test_a_draft_stays_with_its_channel(open_page: OpenPage, clinic: Clinic) -> None:
     page = await open_page(CARE)
     await expect(page.locator("#readers")).to_have_text("Visible to the patient")

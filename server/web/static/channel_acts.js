@@ -70,7 +70,7 @@ async function run(page, question, operation, id) {
   if (!(await confirmed(question))) return;
   await told(async () => {
     const { status } = await page.wire.rpc(operation, { channel_id: id });
-    page.channels.note(id, { status });
+    page.channels.note(id, { status, writable: status === "active" });
     page.channels.refresh();
   });
 }

@@ -176,7 +176,7 @@ export class Chat {
     if (data.type === "seen") directory.seen(data);
     if (data.type === "profile" || data.type === "joined" || data.type === "left" || data.type === "opened") directory.load();
     if (data.type === "archived") this.#channels.note(id, { status: "archived" });
-    if (data.type === "unarchived") this.#channels.note(id, { status: "active" });
+    if (data.type === "unarchived") this.#channels.note(id, { status: "active", writable: true });
     if (!isNew) return;
     const unread = conversation.unreadAfter(this.#channels.get(id)?.read_offset);
     this.#channels.note(id, { top: data.offset, last_at: data.at, hidden: false, ...(unread !== null && { unread }) });
