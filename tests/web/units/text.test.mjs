@@ -48,7 +48,7 @@ test("invisible and direction-changing signs end a link", () => {
 test("however long a text is, its time does not grow with the square", () => {
   const before = performance.now();
   pieces("https://" + "(".repeat(80_000));
-  pieces("https://a.example/" + ")".repeat(80_000)); // 37 s where it does
+  pieces("https://a.example/" + ")".repeat(80_000));
   assert.ok(performance.now() - before < 5_000);
 });
 
