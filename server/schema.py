@@ -199,6 +199,8 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 def _unusable(wrong: Exception) -> Misconfigured:
+    if isinstance(wrong, ValueError):
+        return Misconfigured("DATABASE_URL: this names no database. It takes postgresql://USER:PASSWORD@HOST/DATABASE")
     why = str(wrong) if isinstance(wrong, asyncpg.PostgresError) else type(wrong).__name__
     kind = Away if isinstance(wrong, _AWAY) else Misconfigured
     return kind(f"DATABASE_URL: the database cannot be used: {why}")

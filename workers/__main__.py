@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+from collections.abc import Callable
 
 import uvloop
 
@@ -29,14 +30,29 @@ COLLECTIONS = (20_000, 20, 50)
 """When Python looks for circles of garbage (gc.set_threshold): as in a gateway. It was a twentieth of what a push takes."""
 
 
-async def work(settings: Settings) -> None:
-    """Run the sweeps and do the jobs until a signal comes; what is in progress is finished."""
-    stopped = asyncio.Event()
-    logs.watch_loop(asyncio.get_running_loop())
+def on_signal(stop: Callable[[], object]) -> None:
+    """What SIGTERM and SIGINT do from here on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def _allowed(settings: Settings) -> None:
     await schema.check(settings.database_url, schema.START_PATIENCE)
     await schema.require_role(settings.database_url, "warmline_sealer")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
+
+async def work(settings: Settings) -> None:
+    """Run the sweeps and do the jobs until a signal comes; what is in progress is finished.
+
+    Raises:
+        Misconfigured: the database does not allow it. CancelledError: the signal came while it was waited for.
+    """
+    stopped = asyncio.Event()
+    logs.watch_loop(asyncio.get_running_loop())
+    starting = asyncio.ensure_future(_allowed(settings))
+    on_signal(starting.cancel)
+    await starting
+    on_signal(stopped.set)
     sealer, pusher = sealing.sealer(settings), push.pusher(settings)
     bus = Bus(settings.redis_url)
     database = Database(settings.database_url, MasterKey.of(settings), bus.publish, settings.pool_size)
@@ -82,6 +98,8 @@ def main() -> int:
     except Misconfigured as wrong:
         print(wrong, file=sys.stderr)
         return 2
+    except asyncio.CancelledError:
+        pass  # it was stopped before it had begun
     return 0
 
 

@@ -15,6 +15,12 @@ from server.errors import Away, Misconfigured
 from tests.support.site import Gateway, Site
 
 
+def begin_work(env: dict[str, str], said: Path) -> subprocess.Popen[bytes]:
+    """A worker; what it says goes into this file."""
+    with said.open("wb") as log:
+        return subprocess.Popen([sys.executable, "-m", "workers"], env=env, stdout=log, stderr=log)
+
+
 async def says(log: Path, words: str) -> None:
     """Wait until a process has said something."""
     async with asyncio.timeout(30):
@@ -30,8 +36,7 @@ async def test_gateway_and_worker_wait_for_a_database_that_is_away(
     env = os.environ | site.environment | {"DATABASE_URL": own_database_url}
     gateway = Gateway(env, free_port(), tmp_path / "gateway.log")
     work = tmp_path / "worker.log"
-    with work.open("wb") as log:
-        worker = subprocess.Popen([sys.executable, "-m", "workers"], env=env, stdout=log, stderr=log)
+    worker = begin_work(env, work)
     try:
         for log_of in (gateway.log, work):
             await says(log_of, "waiting up to 60 s for it: DATABASE_URL: the database cannot be used")
@@ -62,3 +67,17 @@ async def test_what_waiting_cannot_mend_is_refused_at_once(own_postgres: Postgre
         with pytest.raises(Misconfigured, match="DATABASE_URL") as refused:
             await schema.check(wrong, 3600.0)
         assert not isinstance(refused.value, Away)
+
+
+async def test_a_worker_is_stopped_while_it_waits(
+    own_postgres: Postgres, own_database_url: str, site: Site, tmp_path: Path
+) -> None:
+    await own_postgres.kill()
+    work = tmp_path / "worker.log"
+    worker = begin_work(os.environ | site.environment | {"DATABASE_URL": own_database_url}, work)
+    try:
+        await says(work, "waiting up to 60 s for it")
+    finally:
+        worker.terminate()
+    assert await asyncio.to_thread(worker.wait, 10) == 0
+    assert "Traceback" not in work.read_text()

@@ -45,7 +45,7 @@ class Gateway:
             command = [sys.executable, "-m", *self._program]
             self.process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
-    async def healthy(self, within: float = 30) -> "Gateway":
+    async def healthy(self, within: float = 60) -> "Gateway":
         """Wait until it answers."""
         async with asyncio.timeout(within):
             while not await asyncio.to_thread(self._answers):
