@@ -88,8 +88,10 @@ export class ChatView {
     byId("composer").className = tone;
     say(byId("readers"), words);
     const held = closed !== "" && byId("composer").contains(document.activeElement);
+    const waited = closed === "" && byId("closed").contains(document.activeElement);
     byId("composer").hidden = closed !== "";
     byId("closed").hidden = closed === "";
+    if (waited) byId("text").focus();
     if (held) byId("title").focus(); // the field takes the focus along
     say(byId("closed-words"), closed);
     const way = byId("closed-way");
