@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from server.db import Transaction
-from server.errors import Conflict, Invalid, NotFound
+from server.errors import Conflict, Forbidden, Invalid, NotFound
 from server.ids import ChannelId, GroupId, OrganizationId, TeamMemberId
 from server.locks import lock
 from server.people.actors import Actor
@@ -149,6 +149,7 @@ async def update(tx: Transaction, actor: Actor, params: UpdateGroup) -> GroupSha
 
     Raises:
         NotFound: no such group.
+        Forbidden: another facilitator, who would join the group's channel, without messaging.manage (domain.md §2).
         Invalid: what every group has is taken away; the facilitator is nobody here.
         Conflict: the group is archived; the facilitator is; or more members are active than would be allowed.
     """
@@ -157,6 +158,9 @@ async def update(tx: Transaction, actor: Actor, params: UpdateGroup) -> GroupSha
     changed = params.model_dump(exclude={"group_id"}, include=params.model_fields_set)
     if wrong := [name for name, value in changed.items() if value is None and name not in _NULLABLE]:
         raise Invalid(f"{wrong[0]}: every group has one. Give another one, or leave it out.")
+    joins = found["channel_follows"] and changed.get("facilitator_id") not in (None, found["facilitator_id"])
+    if joins and "messaging.manage" not in actor.permissions:
+        raise Forbidden(policy.STAFFED_IN)
     if found["status"] == "archived":
         raise Conflict(policy.ARCHIVED)
     if params.max_participants is not None and found["active"] > params.max_participants:

@@ -10,6 +10,10 @@ ARCHIVED = "This group is archived. Unarchive it first."
 ALREADY = "is an active member of this group already"
 FINALIZED = "This encounter is finalised, and stays as it is. Only a note of the type addendum can be added."
 ADDENDUM = "addendum"
+STAFFED_IN = (
+    "facilitator_id: this group has a channel that whoever facilitates it joins; that takes Messaging Management. "
+    'Ask an administrator for "messaging.manage".'
+)
 
 
 def reference(member_type: str, patient_id: str | None, guest_id: str | None) -> Key | str:

@@ -170,6 +170,21 @@ async def test_a_new_facilitator_is_staffed_in(clinic: Clinic) -> None:
     assert (await shown(clinic, group_id))["facilitator_id"] == clinic.clinician
 
 
+async def test_nobody_comes_in_by_making_themselves_facilitator(clinic: Clinic) -> None:
+    group_id, curious = await followed(clinic, await clinic.patient()), await clinic.team_member("DOCTOR")
+    await clinic.call(curious, "group.update", group_id=group_id, name="Mondays", facilitator_id=clinic.clinician)
+    with pytest.raises(Forbidden, match="Messaging Management"):
+        await clinic.call(curious, "group.update", group_id=group_id, facilitator_id=curious)
+    await clinic.call(curious, "group.update", group_id=group_id, facilitator_id=None)
+    with pytest.raises(Forbidden, match="Messaging Management"):
+        await clinic.call(curious, "group.update", group_id=group_id, facilitator_id=curious)
+    await do_jobs(clinic.database)
+    assert curious not in await there(clinic, group_id)
+    alone = await group(clinic)
+    changed = await clinic.call(curious, "group.update", group_id=alone, facilitator_id=curious)
+    assert changed["facilitator_id"] == curious, "without a channel it joins nobody to anything"
+
+
 async def test_an_archived_patients_rows_end_and_so_do_their_places_in_channels(clinic: Clinic) -> None:
     one, two = await patients(clinic, 2)
     group_id, other = await followed(clinic, one, two), await group(clinic)
