@@ -60,6 +60,8 @@ async def open_to_operators(settings: Settings, readiness: Readiness) -> AsyncIt
 def require_port(settings: Settings) -> None:
     """See before the start whether the port can be had. Raises Misconfigured."""
     if settings.metrics_port is not None:
+        if settings.metrics_port == settings.port:
+            raise Misconfigured("WARMLINE_METRICS_PORT: it is PORT as well, which is public. Name another one")
         _listener(settings.metrics_host, settings.metrics_port).close()
 
 

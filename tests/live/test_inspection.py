@@ -154,6 +154,15 @@ async def test_two_processes_cannot_have_one_operators_port(gateway: Gateway, si
     assert gateway.process.poll() is None
 
 
+async def test_the_operators_port_is_not_the_public_one(site: Site) -> None:
+    port = str(free_port())
+    environment = os.environ | site.environment | {"PORT": port, "WARMLINE_METRICS_PORT": port}
+    command = [sys.executable, "-m", "server", "serve"]
+    done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("WARMLINE_METRICS_PORT: it is PORT as well")
+
+
 async def test_who_goes_down_says_so_on_the_operators_port(
     gateway: Gateway, inspector: Inspector, clinic: Clinic, connect: Connect
 ) -> None:
