@@ -3,7 +3,7 @@
 One sentence holds it together: the Postgres log is the truth, Redis is only the doorbell, planners are pure, one place
 applies. Modules stand in rows and import only downwards; the import contracts in pyproject.toml enforce this list.
 
-    0  errors ids config; above them faults, tallies, logs, metrics, limits, ending, watching, watchdog, pace,
+    0  errors ids config config_checks; above them faults, tallies, logs, metrics, limits, ending, watching, watchdog, pace,
        parameters, gathering
     1  bus board crypto schema; db above crypto; bus and board above line above cluster; migrations above schema     0
     2  events audit locks refusals sealing jobs   0–1, never each other

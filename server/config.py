@@ -3,26 +3,18 @@
 Every setting is documented on its field; `docs/operations.md` reads them off this class.
 """
 
-import re
-from collections.abc import Iterator
 from functools import cached_property
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from server import config_checks
+from server.config_checks import origin_of
 from server.errors import Misconfigured
 from server.ids import OrganizationId
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-GUESSED = (
-    *("admin", "changeme", "change-me", "letmein", "pass", "passw0rd", "password", "postgres", "redis", "root"),
-    *("secret", "test", "warmline"),
-)
-"""Passwords out of examples, which are no secret in production."""
 _PORT = r"(:[1-9]\d{0,4})?/?"
 _RELAY = rf"^(smtps?://([^/?#@\s]+@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+){_PORT}|file:///.+)$"
 _ORIGIN = rf"^(https://(\[[0-9a-f:]+\]|[a-z0-9.-]+)|http://(127\.0\.0\.1|localhost|\[::1\])){_PORT}$"
@@ -187,82 +179,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> "Settings":
-        dangers = self._dangers() if self.profile == "production" else self._away_from_home()
-        if wrong := [*dangers, *self._addresses(), *self._two_ways_to_sign_in(), *self._pushing(), *self._mailing()]:
+        if wrong := list(config_checks.wrong(self)):
             raise ValueError("\n".join(wrong))
         return self
-
-    def _away_from_home(self) -> Iterator[str]:
-        """Anybody signs in as anybody in profile dev: it stays on this machine."""
-        if self.host not in LOOPBACK:
-            yield f"HOST: profile dev listens on loopback only, not on {self.host}; unset HOST"
-
-    def _dangers(self) -> Iterator[str]:
-        """What is convenient in development, and would be a disaster in a clinic (reliability.md S02, S36)."""
-        if self.dev_key_file:
-            yield "WARMLINE_DEV_KEY_FILE: the development issuer runs in WARMLINE_PROFILE=dev only; unset it"
-        if self.push_local:
-            yield "WARMLINE_PUSH_LOCAL: pushes go to this machine in WARMLINE_PROFILE=dev only; unset it"
-        if self.host not in LOOPBACK and not self.tls_at_proxy:
-            yield (
-                f"HOST: on {self.host} everything would be readable on its way. Put a proxy that ends TLS in front, "
-                "make it the only way in, and set WARMLINE_TLS_AT_PROXY=true"
-            )
-        for origin in self.allowed_origins:
-            if not origin.startswith("https://") and urlsplit(origin).hostname not in LOOPBACK:
-                yield "WARMLINE_ALLOWED_ORIGINS: a page that came unencrypted may be anybody's; name https:// only"
-        for name, url in (("DATABASE_URL", self.database_url), ("REDIS_URL", self.redis_url)):
-            if (urlsplit(url).password or "").lower() in GUESSED:
-                yield f"{name}: its password is one that everybody tries first; give it a random one"
-
-    def _addresses(self) -> Iterator[str]:
-        """What would be believed, and fit nothing that ever comes."""
-        try:
-            _ = urlsplit(self.redis_url).port
-        except ValueError:
-            yield "REDIS_URL: its port is no number (or its password has a / # ? that is not written as %2F %23 %3F)"
-        for origin in self.allowed_origins:
-            if "://" in origin and not re.fullmatch(r"[^/]+://[^/?#@\sA-Z]+", origin):
-                yield (
-                    "WARMLINE_ALLOWED_ORIGINS: compared as browsers say them: https://chat.clinic.example, in small "
-                    "letters, with no path and no / at the end"
-                )
-        for one in filter(None, map(str.strip, self.trusted_proxies.split(","))):
-            try:
-                ip_network(one)
-            except ValueError:
-                yield f"WARMLINE_TRUSTED_PROXIES: {one} is neither an address nor a network such as 10.0.0.0/8"
-
-    def _two_ways_to_sign_in(self) -> Iterator[str]:
-        """What does not fit together about the sign-in provider."""
-        for name, url in (
-            ("TOKEN_ISSUER", None if self.token_keys_file else self.token_issuer),
-            ("OIDC_JWKS_URL", self.oidc_jwks_url),
-            *(("OIDC_ORIGINS", origin) for origin in self.oidc_origins),
-        ):
-            if url is not None and origin_of(url) is None:
-                yield f"WARMLINE_{name}: without WARMLINE_TOKEN_KEYS_FILE it takes https://… of the sign-in provider"
-        if self.oidc_organization and self.oidc_organization_claim:
-            yield "WARMLINE_OIDC_ORGANIZATION: unset it, or WARMLINE_OIDC_ORGANIZATION_CLAIM"
-
-    def _pushing(self) -> Iterator[str]:
-        """What does not fit together about push."""
-        if self.vapid_key_file and not self.vapid_subject:
-            yield "WARMLINE_VAPID_SUBJECT: required with WARMLINE_VAPID_KEY_FILE; mailto:… of whoever runs this"
-        for host in self.push_providers:
-            if not re.fullmatch(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]+", host):
-                yield "WARMLINE_PUSH_PROVIDERS: it takes names of hosts, such as push.example.com, comma-separated"
-        for origin in self.push_local:
-            https = origin.startswith("https://") and origin_of(origin) == origin
-            if not (https and urlsplit(origin).hostname in LOOPBACK):
-                yield "WARMLINE_PUSH_LOCAL: it takes https://127.0.0.1:PORT, or another name of loopback"
-
-    def _mailing(self) -> Iterator[str]:
-        """What does not fit together about unread emails."""
-        if self.smtp_url and not (self.mail_from and self.public_url):
-            yield "WARMLINE_SMTP_URL: emails need WARMLINE_MAIL_FROM and WARMLINE_PUBLIC_URL as well; or unset it"
-        if self.profile != "dev" and (self.smtp_url or "").startswith("file:"):
-            yield "WARMLINE_SMTP_URL: emails go to a folder in WARMLINE_PROFILE=dev only; name a relay: smtp://HOST:PORT"
 
     @cached_property
     def provider_origins(self) -> frozenset[str]:
@@ -282,20 +201,6 @@ class Settings(BaseSettings):
         """The allow-list of the handshake; in profile dev the server's own two names are in it."""
         own = {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost")} if self.profile == "dev" else set()
         return frozenset(own | set(self.allowed_origins))
-
-
-def origin_of(url: str) -> str | None:
-    """The origin of an https address (or of an http one on loopback); None of anything else."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return None
-    host = parts.hostname or ""
-    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
-    if not safe or not re.fullmatch(r"[a-z0-9.-]+|::1", host) or "@" in parts.netloc:
-        return None
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def load() -> Settings:

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException, SMTPSenderRefused
 
-from server.config import LOOPBACK, Settings
+from server.config import Settings
+from server.config_checks import LOOPBACK
 from server.errors import Misconfigured
 from server.notices.mailing import Letter
 

@@ -13,7 +13,8 @@ import httpx
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from pydantic import BaseModel
 
-from server.config import Settings, origin_of
+from server.config import Settings
+from server.config_checks import origin_of
 from server.errors import Unauthorized, Unavailable
 from server.people.actors import UNKNOWN
 from server.people.kept import AWAY, Kept

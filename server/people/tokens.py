@@ -10,7 +10,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from server.config import LOOPBACK, Settings
+from server.config import Settings
+from server.config_checks import LOOPBACK
 from server.errors import Misconfigured, Unauthorized
 from server.ids import OrganizationId, PersonId
 from server.people.actors import UNKNOWN, Identity

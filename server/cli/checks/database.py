@@ -6,7 +6,7 @@ import asyncpg
 
 from server import schema
 from server.cli.checks.findings import Finding, error, ok, warning
-from server.config import LOOPBACK
+from server.config_checks import LOOPBACK
 from server.errors import Misconfigured
 
 PART = "database"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from server.cli.checks.findings import Finding, error, ok, warning
-from server.config import LOOPBACK
+from server.config_checks import LOOPBACK
 
 PART = "disk"
 GIB = 2**30

@@ -13,7 +13,7 @@ from server.board import RedisBoard
 from server.bus import Bus
 from server.cli.checks.findings import Finding, error, ok, warning
 from server.cluster import Node
-from server.config import LOOPBACK
+from server.config_checks import LOOPBACK
 from server.ids import random_token
 from server.notices.viewing import Viewing
 
