@@ -4,6 +4,7 @@ That the same faults without the bugs leave it green is for test_short.py to sho
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +18,22 @@ from tests.faults.ward import PRODUCT, Shared, ward
 Break = Callable[[Run], Awaitable[None]]
 
 
-async def nothing(going: Run) -> None:
-    await asyncio.sleep(1.0)
+def until(kind: str, times: int) -> Break:
+    """Wait until that has happened so often: a bug needs its occasions, and a slow machine more time for as many."""
+
+    async def wait(going: Run) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                while sum(event.kind == kind for event in going.ward.recorder.events) < times:
+                    await asyncio.sleep(0.05)
+
+    return wait
 
 
 async def kill(going: Run) -> None:
-    await going.nemesis.kill_gateway()
-    await asyncio.sleep(0.5)
+    for _ in range(3):
+        await going.nemesis.kill_gateway()
+        await asyncio.sleep(0.5)
 
 
 async def cut_until_written_twice(going: Run) -> None:
@@ -64,7 +74,7 @@ class Tooth:
 
     bug: str
     seen_by: frozenset[str]
-    breaks: Break = nothing
+    breaks: Break
     churn: bool = False
     gateways: int = 1
     patience: float = 3
@@ -73,24 +83,24 @@ class Tooth:
 
 TEETH = [
     Tooth("ack before commit", frozenset({"K1"}), kill),
-    Tooth("SEQUENCE offsets", frozenset({"K4"}), patience=0.5),
-    Tooth("no buffering during recovery", frozenset({"K7", "K8"}), patience=0.5),
-    Tooth("publish before commit", frozenset({"K5"})),
+    Tooth("SEQUENCE offsets", frozenset({"K4"}), until("send.ok", 150), patience=0.5),
+    Tooth("no buffering during recovery", frozenset({"K7", "K8"}), until("sub.ok", 60), patience=0.5),
+    Tooth("publish before commit", frozenset({"K5"}), until("send.ok", 150)),
     Tooth("no tops query", frozenset({"K9"}), unannounced),
     Tooth("keep epoch after restore", frozenset({"K1", "K5"}), set_back),
     Tooth("epoch learned late", frozenset({"K5"}), set_back_and_told, patience=0.5),
     Tooth("dedupe by memory only", frozenset({"K3"}), cut_until_written_twice, gateways=2),
-    Tooth("no second look at memberships", frozenset({"K10"}), churn=True),
+    Tooth("no second look at memberships", frozenset({"K10"}), until("member.remove", 3), churn=True),
 ]
 
 
-async def bitten(folder: Path, shared: Shared, tooth: Tooth) -> Run:
+async def bitten(folder: Path, shared: Shared, tooth: Tooth, seed: int) -> Run:
     """One short run with the bug."""
     program = ("tests.faults.planted", tooth.bug) if tooth.bug in PLANTED else PRODUCT
     async with ward(folder, tooth.gateways, shared=shared, program=program) as made:
         async with run(
             made,
-            7,
+            seed,
             channels=2,
             writers=3,
             listeners=3,
@@ -107,8 +117,15 @@ async def bitten(folder: Path, shared: Shared, tooth: Tooth) -> Run:
     return going
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("tooth", TEETH, ids=[tooth.bug for tooth in TEETH])
 async def test_a_planted_bug_turns_the_checker_red(roomy_path: Path, shared: Shared, tooth: Tooth) -> None:
-    going = await bitten(roomy_path, shared, tooth)
-    red = {name for name, found in going.found.items() if found}
-    assert tooth.seen_by <= red, {name: [str(one) for one in found[:2]] for name, found in going.found.items() if found}
+    found: dict[str, list[str]] = {}
+    for seed in (7, 8):  # where luck has a part in it, one run may miss it
+        folder = roomy_path / str(seed)
+        folder.mkdir(mode=0o711)
+        going = await bitten(folder, shared, tooth, seed)
+        found = {name: [str(one) for one in some[:2]] for name, some in going.found.items() if some}
+        if tooth.seen_by <= found.keys():
+            return
+    raise AssertionError(found)
