@@ -18,9 +18,8 @@ help: ## this list
 run: ## everything on this machine, with a demo clinic; says where to click
 	$(RUN) python -m server dev
 
-# Each test gets a second try here, and the summary names who needed it (RERUN), to be traced; plain pytest gives none.
 test: lint ## all checks: style, types, import rules, tests, coverage. PYTEST="-k word" adds options
-	$(TEST) pytest -n $(TOGETHER) --reruns 1 --cov --cov-report= $(PYTEST)
+	$(TEST) pytest -n $(TOGETHER) --cov --cov-report= $(PYTEST)
 	$(TEST) coverage report
 	$(TEST) coverage report --include=$(PURE) --fail-under=100
 

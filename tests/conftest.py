@@ -26,27 +26,22 @@ from tests.support.issuer import Issuer
 from tests.support.site import Site
 
 TESTS = Path(__file__).parent
-MOST_AGAIN = 5
-"""So many tests may need the second try that `make test` gives each; where more do, it is no single disturbance."""
+TWICE = {"web", "benchmarks"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for ever fails where it waits: the signal that pytest-timeout sends by itself, uvloop does not pass on.
+    """What waits for a browser, or for another program's clock, may fail once: the summary tells of each that was run again.
 
-    What hangs elsewhere, such as in a fixture, ends its process a little later (timeout_method).
+    Everything else shows a rule, a guarantee or a history; there, one failure in a thousand runs is a find.
+
+    And what waits for ever fails where it waits: the signal that pytest-timeout sends by itself, uvloop does not pass on. What
+    hangs elsewhere, such as in a fixture, ends its process a little later (timeout_method).
     """
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.obj = _within(_limit(item), item.obj)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A test that is red and then green is told of in the summary; many of them are red."""
-    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    again = len(terminal.stats.get("rerun", ())) if terminal else 0
-    if again > MOST_AGAIN and session.exitstatus == pytest.ExitCode.OK:
-        terminal.write_line(f"{again} tests needed a second try, more than {MOST_AGAIN}: that is red", red=True)
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if item.path.relative_to(TESTS).parts[0] in TWICE:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
