@@ -15,8 +15,10 @@ from server.crypto import MasterKey
 from server.db import Database
 from server.errors import Misconfigured
 from server.inspection import open_to_operators
+from server.notices.pushing import Pusher
 from server.notices.viewing import Viewing
 from server.readiness import Readiness
+from server.sealing.sealer import Sealer
 from server.watchdog import watching
 from workers import integrity, notices, push, sealing, superseding, unattended
 from workers.email import Mailer
@@ -62,14 +64,7 @@ async def work(settings: Settings) -> None:
     await database.start()
     await bus.start()
     try:
-        sweeps = [
-            Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),
-            Sweep("job log", 3600, jobs.purge),
-            Sweep("unattended", unattended.EVERY_SECONDS, lambda _tx: unattended.sweep(database)),
-            *notices.sweeps(),
-            *sealing.sweeps(sealer),
-            *([] if pusher else [Sweep("no pushes", push.NONE_GO_SECONDS, push.none_go)]),
-        ]
+        sweeps = _sweeps(database, sealer, pusher)
         async with open_to_operators(settings, Readiness(database)), watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(run(database, sweeps, stopped))
             tasks.create_task(Worker(database, HANDLERS, GIVEN_UP).run(stopped))
@@ -85,6 +80,17 @@ async def work(settings: Settings) -> None:
         await viewing.close()
         await bus.stop()
         await database.stop()
+
+
+def _sweeps(database: Database, sealer: Sealer, pusher: Pusher | None) -> list[Sweep]:
+    return [
+        Sweep("integrity", integrity.EVERY_SECONDS, integrity.sweep),
+        Sweep("job log", 3600, jobs.purge),
+        Sweep("unattended", unattended.EVERY_SECONDS, lambda _tx: unattended.sweep(database)),
+        *notices.sweeps(),
+        *sealing.sweeps(sealer),
+        *([] if pusher else [Sweep("no pushes", push.NONE_GO_SECONDS, push.none_go)]),
+    ]
 
 
 def main() -> int:
