@@ -31,9 +31,14 @@ def until(kind: str, times: int) -> Break:
 
 
 async def kill(going: Run) -> None:
+    """Right after an answer, three times: what was answered before it was written is lost then."""
+    events = going.ward.recorder.events
     for _ in range(3):
+        await going.nemesis.settled()
+        since = len(events)
+        while not any(event.kind == "send.ok" for event in events[since:]):
+            await asyncio.sleep(0.005)
         await going.nemesis.kill_gateway()
-        await asyncio.sleep(0.5)
 
 
 async def cut_until_written_twice(going: Run) -> None:
